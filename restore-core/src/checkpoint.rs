@@ -1,0 +1,250 @@
+//! A model as one safetensors file whose header metadata holds the JSON configuration.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use tch::{Device, Kind, Tensor, nn};
+
+use crate::layers::channels_last;
+use crate::{ModelConfig, RestoreError, UNet};
+
+/// The newest layout of the file that this version reads and the one it writes.
+const VERSION: u32 = 1;
+const FORMAT_KEY: &str = "facerestore";
+const CONFIG_KEY: &str = "config";
+
+/// The configuration and the weights of a model.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// What the weights are of.
+    pub config: ModelConfig,
+    /// The weights by their path in the network, on the CPU.
+    pub weights: BTreeMap<String, Tensor>,
+}
+
+/// A network with its weights in place, ready to run.
+pub struct LoadedModel {
+    /// Owns the weights.
+    pub variables: nn::VarStore,
+    /// The network.
+    pub unet: UNet,
+}
+
+impl Checkpoint {
+    /// A model with fresh weights drawn from `seed`. The seed is libtorch's global one.
+    ///
+    /// # Errors
+    /// [`RestoreError::Config`] when the configuration is inconsistent.
+    pub fn untrained(config: &ModelConfig, seed: i64) -> Result<Self, RestoreError> {
+        config.validate()?;
+        tch::manual_seed(seed);
+        let variables = nn::VarStore::new(Device::Cpu);
+        UNet::new(&variables.root(), &config.unet)?;
+        Self::from_variables(config, &variables)
+    }
+
+    /// Copies the weights out of a variable store, to the CPU.
+    ///
+    /// # Errors
+    /// [`RestoreError::Torch`].
+    pub fn from_variables(config: &ModelConfig, variables: &nn::VarStore) -> Result<Self, RestoreError> {
+        let weights = variables
+            .variables()
+            .into_iter()
+            .map(|(name, tensor)| Ok((name, tensor.f_detach_copy()?.f_to_device(Device::Cpu)?)))
+            .collect::<Result<_, RestoreError>>()?;
+        Ok(Self { config: config.clone(), weights })
+    }
+
+    /// Reads and checks a model file.
+    ///
+    /// # Errors
+    /// [`RestoreError::Io`] when it cannot be read, [`RestoreError::Model`] when it is not a model of this project,
+    /// damaged, or of a newer version.
+    pub fn open(path: &Path) -> Result<Self, RestoreError> {
+        let bytes = std::fs::read(path).map_err(|source| RestoreError::Io {
+            action: "read model",
+            path: path.to_owned(),
+            source,
+        })?;
+        let damaged = |error: safetensors::SafeTensorError| {
+            RestoreError::model(
+                path,
+                format!("it is not a whole safetensors file ({error}; {} bytes)", bytes.len()),
+                "Copy it again; it may be cut off, a Git LFS pointer, or another kind of file",
+            )
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let config = read_config(path, header.metadata())?;
+        let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let mut weights = BTreeMap::new();
+        for (name, view) in file.iter() {
+            weights.insert(name.to_owned(), to_tensor(path, name, &view)?);
+        }
+        Ok(Self { config, weights })
+    }
+
+    /// Writes the model, weights in `kind`, whole or not at all: to a temporary name in the same folder, then renamed.
+    ///
+    /// # Errors
+    /// [`RestoreError::Io`], for example with a full disk; a file of that name stays as it was.
+    pub fn save(&self, path: &Path, kind: Kind) -> Result<(), RestoreError> {
+        let failed = |source| RestoreError::Io { action: "write model", path: path.to_owned(), source };
+        let config = serde_json::to_string(&self.config)
+            .map_err(|error| RestoreError::Config(format!("cannot be written as JSON: {error}")))?;
+        let metadata =
+            HashMap::from([(FORMAT_KEY.to_owned(), VERSION.to_string()), (CONFIG_KEY.to_owned(), config)]);
+        let mut contents = Vec::new();
+        for (name, weight) in &self.weights {
+            contents.push((name, to_bytes(&weight.f_to_kind(kind)?)?, weight.size()));
+        }
+        let views = contents
+            .iter()
+            .map(|(name, bytes, shape)| {
+                let shape = shape.iter().map(|&extent| extent as usize).collect();
+                Ok((*name, TensorView::new(dtype(kind)?, shape, bytes).map_err(serialisation)?))
+            })
+            .collect::<Result<Vec<_>, RestoreError>>()?;
+        let bytes = safetensors::serialize(views, Some(metadata)).map_err(serialisation)?;
+        write_atomically(path, &bytes).map_err(failed)
+    }
+
+    /// Builds the network with these weights on `device` in `kind`, frozen.
+    ///
+    /// # Errors
+    /// [`RestoreError::Model`] when a weight is missing, superfluous or of the wrong shape; `path` is for the message.
+    pub fn load(&self, path: &Path, device: Device, kind: Kind) -> Result<LoadedModel, RestoreError> {
+        let mut variables = nn::VarStore::new(device);
+        let unet = UNet::new(&variables.root(), &self.config.unet)?;
+        self.copy_to(path, &variables)?;
+        variables.freeze();
+        variables.set_kind(kind);
+        for (_, mut weight) in variables.variables() {
+            if weight.dim() == 4 {
+                weight.f_set_data(&channels_last(&weight)?)?;
+            }
+        }
+        Ok(LoadedModel { variables, unet })
+    }
+
+    /// Copies these weights into the variables of a network of the same configuration.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn copy_to(&self, path: &Path, variables: &nn::VarStore) -> Result<(), RestoreError> {
+        let mismatch = |reason: String| {
+            RestoreError::model(
+                path,
+                reason,
+                "Its configuration and its weights are of different models; get the file anew",
+            )
+        };
+        let targets = variables.variables();
+        if let Some(name) = self.weights.keys().find(|name| !targets.contains_key(*name)) {
+            return Err(mismatch(format!("it has a weight {name:?} that its configuration does not")));
+        }
+        for (name, mut target) in targets {
+            let weight =
+                self.weights.get(&name).ok_or_else(|| mismatch(format!("weight {name:?} is missing")))?;
+            if weight.size() != target.size() {
+                return Err(mismatch(format!(
+                    "weight {name:?} has shape {:?}, its configuration asks for {:?}",
+                    weight.size(),
+                    target.size()
+                )));
+            }
+            tch::no_grad(|| target.f_copy_(weight))?;
+        }
+        Ok(())
+    }
+}
+
+fn read_config(path: &Path, metadata: &Option<HashMap<String, String>>) -> Result<ModelConfig, RestoreError> {
+    let foreign = || {
+        RestoreError::model(
+            path,
+            "its header has no facerestore configuration",
+            "Models of other projects run as TorchScript exports (.pt); see the README",
+        )
+    };
+    let metadata = metadata.as_ref().ok_or_else(foreign)?;
+    let version = metadata.get(FORMAT_KEY).ok_or_else(foreign)?;
+    match version.parse::<u32>() {
+        Ok(version) if version <= VERSION => {}
+        Ok(newer) => {
+            return Err(RestoreError::model(
+                path,
+                format!("it has format version {newer}, this program reads up to {VERSION}"),
+                "Update facerestore",
+            ));
+        }
+        Err(_) => {
+            return Err(RestoreError::model(path, format!("format version {version:?}"), "Get the file anew"));
+        }
+    }
+    let config: ModelConfig =
+        serde_json::from_str(metadata.get(CONFIG_KEY).ok_or_else(foreign)?).map_err(|error| {
+            RestoreError::model(
+                path,
+                format!("its configuration cannot be read: {error}"),
+                "Update facerestore, or get the file anew",
+            )
+        })?;
+    config.validate().map_err(|error| RestoreError::model(path, error.to_string(), "Get the file anew"))?;
+    Ok(config)
+}
+
+fn dtype(kind: Kind) -> Result<Dtype, RestoreError> {
+    match kind {
+        Kind::Float => Ok(Dtype::F32),
+        Kind::BFloat16 => Ok(Dtype::BF16),
+        Kind::Half => Ok(Dtype::F16),
+        other => Err(RestoreError::Config(format!("weights cannot be stored as {other:?}"))),
+    }
+}
+
+fn to_tensor(path: &Path, name: &str, view: &TensorView) -> Result<Tensor, RestoreError> {
+    let kind = match view.dtype() {
+        Dtype::F32 => Kind::Float,
+        Dtype::BF16 => Kind::BFloat16,
+        Dtype::F16 => Kind::Half,
+        other => {
+            return Err(RestoreError::model(
+                path,
+                format!("weight {name:?} is stored as {other:?}"),
+                "Store weights as F32, BF16 or F16",
+            ));
+        }
+    };
+    let shape: Vec<i64> = view.shape().iter().map(|&extent| extent as i64).collect();
+    // Reinterpreted after the copy: the bytes in the file need not be aligned.
+    Ok(Tensor::f_from_slice(view.data())?.f_view_dtype(kind)?.f_view(shape.as_slice())?)
+}
+
+fn to_bytes(weight: &Tensor) -> Result<Vec<u8>, RestoreError> {
+    let flat = weight.f_contiguous()?.f_reshape([-1])?.f_view_dtype(Kind::Uint8)?;
+    Ok(Vec::<u8>::try_from(&flat)?)
+}
+
+fn serialisation(error: safetensors::SafeTensorError) -> RestoreError {
+    RestoreError::Config(format!("the weights cannot be serialised: {error}"))
+}
+
+/// Writes a file whole or not at all.
+fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    // A temporary file is private; a model is as readable as the umask lets other files be.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path)?;
+    Ok(())
+}

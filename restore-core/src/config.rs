@@ -1,0 +1,233 @@
+//! The configuration of a model: network, diffusion and inference defaults, as stored in a checkpoint's header.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Prediction, RestoreError, Sampler, ScheduleKind};
+
+/// All that is needed to rebuild a model around its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Width and height in pixels of the aligned face that the model was trained on.
+    pub crop_size: u32,
+    /// The network.
+    pub unet: UNetConfig,
+    /// The diffusion process.
+    pub diffusion: DiffusionConfig,
+    /// How to sample unless the user says otherwise.
+    #[serde(default)]
+    pub inference: InferenceConfig,
+}
+
+/// The forward process and what the network predicts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiffusionConfig {
+    /// The shape of γ over time.
+    pub schedule: ScheduleKind,
+    /// T, the number of training steps (1000 in the paper).
+    pub timesteps: usize,
+    /// The network's target.
+    pub prediction: Prediction,
+}
+
+impl Default for DiffusionConfig {
+    fn default() -> Self {
+        Self { schedule: ScheduleKind::Linear, timesteps: 1000, prediction: Prediction::X0 }
+    }
+}
+
+/// The model's own recommendation for sampling, found by measuring it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceConfig {
+    /// Number of sampling steps (10 in the paper).
+    pub steps: usize,
+    /// The sampler.
+    pub sampler: Sampler,
+}
+
+impl Default for InferenceConfig {
+    fn default() -> Self {
+        Self { steps: 10, sampler: Sampler::Ddpm }
+    }
+}
+
+/// Which family of blocks the U-Net is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Design {
+    /// The paper's: DDPM (Ho et al. 2020). GroupNorm(32), two norms a block, a decoder with one block more
+    /// than the encoder at each level, skips joined by concatenation, 3×3 convolutions that resample.
+    Ddpm,
+    /// Made for CPUs: LayerNorm over channels (its backward costs a third of GroupNorm's in NHWC), one norm a
+    /// block, skips joined by addition, 2×2 strided and 1×1 convolutions that resample.
+    Lean,
+}
+
+/// The U-Net `f(x_t, x_d, γ)`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UNetConfig {
+    /// The family of blocks.
+    pub design: Design,
+    /// p of the space-to-depth stem, [N, 6, H, W] → [N, 6p², H/p, W/p]: divides the work by about p².
+    pub patch: i64,
+    /// Channels of the first level.
+    pub base_channels: i64,
+    /// Channels of each level as multiples of `base_channels`; each level halves the grid of the one before.
+    pub channel_mults: Vec<i64>,
+    /// Residual blocks of each level's encoder.
+    pub blocks: Vec<usize>,
+    /// Levels (from 0) whose blocks are followed by self-attention; the middle always has one.
+    pub attention_levels: Vec<usize>,
+    /// Channels of one attention head; 0 is a single head over all channels, as in DDPM.
+    #[serde(default)]
+    pub head_channels: i64,
+    /// Adds `x_d` to the network's output, so that it learns the correction and f(x) = x costs nothing.
+    pub residual: bool,
+    /// Dropout rate inside the blocks, in training.
+    #[serde(default)]
+    pub dropout: f64,
+}
+
+/// Input channels of the network: `x_t` and `x_d`, RGB each.
+pub(crate) const INPUT_CHANNELS: i64 = 6;
+/// Output channels of the network: RGB.
+pub(crate) const OUTPUT_CHANNELS: i64 = 3;
+
+impl UNetConfig {
+    /// The paper's network: 512×512, no patches, attention at grids 32, 16 and 8, about 120 M parameters
+    /// (DDPM's 256×256 network, channels 128 × (1, 1, 2, 2, 4, 4), with one level more for 512).
+    pub fn paper() -> Self {
+        Self {
+            design: Design::Ddpm,
+            patch: 1,
+            base_channels: 128,
+            channel_mults: vec![1, 1, 1, 2, 2, 4, 4],
+            blocks: vec![2; 7],
+            attention_levels: vec![4, 5, 6],
+            head_channels: 0,
+            residual: false,
+            dropout: 0.0,
+        }
+    }
+
+    /// The fast network: patches of 4, LayerNorm, at most 35 GFLOP a step at 512×512.
+    pub fn fast() -> Self {
+        Self {
+            design: Design::Lean,
+            patch: 4,
+            base_channels: 64,
+            channel_mults: vec![1, 2, 4, 4],
+            blocks: vec![1, 2, 2, 2],
+            attention_levels: vec![],
+            head_channels: 64,
+            residual: true,
+            dropout: 0.0,
+        }
+    }
+
+    /// Pictures must be a multiple of this many pixels in width and height.
+    pub fn size_multiple(&self) -> i64 {
+        self.patch << self.channel_mults.len().saturating_sub(1)
+    }
+
+    /// Channels of level `level`.
+    pub(crate) fn channels(&self, level: usize) -> i64 {
+        self.base_channels * self.channel_mults[level]
+    }
+
+    /// Width of the noise-level embedding.
+    pub(crate) fn embedding_channels(&self) -> i64 {
+        4 * self.base_channels
+    }
+
+    /// Grid sizes (pixels of the level) at which there is self-attention for a picture of `size` pixels.
+    pub fn attention_grids(&self, size: i64) -> Vec<i64> {
+        self.attention_levels.iter().map(|&level| (size / self.patch) >> level).collect()
+    }
+
+    /// Checks that the values fit together.
+    ///
+    /// # Errors
+    /// [`RestoreError::Config`] naming the field.
+    pub fn validate(&self) -> Result<(), RestoreError> {
+        let fail = |text: String| Err(RestoreError::Config(text));
+        let levels = self.channel_mults.len();
+        if levels == 0 || levels > 10 {
+            return fail(format!("unet.channel_mults has {levels} levels, must be 1 to 10"));
+        }
+        if self.blocks.len() != levels {
+            return fail(format!(
+                "unet.blocks has {} entries and unet.channel_mults {levels}; they must be equal",
+                self.blocks.len()
+            ));
+        }
+        if self.blocks.iter().any(|&count| count == 0 || count > 64) {
+            return fail("unet.blocks must be 1 to 64 at each level".into());
+        }
+        if !(1..=16).contains(&self.patch) {
+            return fail(format!("unet.patch is {}, must be 1 to 16", self.patch));
+        }
+        if !(1..=4096).contains(&self.base_channels)
+            || self.channel_mults.iter().any(|mult| !(1..=64).contains(mult))
+        {
+            return fail("unet.base_channels must be 1 to 4096 and unet.channel_mults 1 to 64".into());
+        }
+        if self.design == Design::Ddpm && self.base_channels % 32 != 0 {
+            return fail(format!(
+                "unet.base_channels is {}, design \"ddpm\" needs a multiple of 32 (GroupNorm)",
+                self.base_channels
+            ));
+        }
+        if let Some(level) = self.attention_levels.iter().find(|&&level| level >= levels) {
+            return fail(format!("unet.attention_levels names level {level} of {levels}"));
+        }
+        let deepest = self.channels(levels - 1);
+        let heads_fit = |channels: i64| self.head_channels == 0 || channels % self.head_channels == 0;
+        if self.head_channels < 0
+            || !heads_fit(deepest)
+            || !self.attention_levels.iter().all(|&level| heads_fit(self.channels(level)))
+        {
+            return fail(format!(
+                "unet.head_channels is {}, must divide the channels of every attention level",
+                self.head_channels
+            ));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return fail(format!("unet.dropout is {}, must be in [0, 1)", self.dropout));
+        }
+        Ok(())
+    }
+}
+
+impl ModelConfig {
+    /// Checks the network, the diffusion and that `crop_size` suits the network.
+    ///
+    /// # Errors
+    /// [`RestoreError::Config`] naming the field.
+    pub fn validate(&self) -> Result<(), RestoreError> {
+        self.unet.validate()?;
+        let multiple = self.unet.size_multiple();
+        let size = i64::from(self.crop_size);
+        if size == 0 || size > 8192 || size % multiple != 0 {
+            return Err(RestoreError::Config(format!(
+                "crop_size is {size}, this network needs a multiple of {multiple} up to 8192"
+            )));
+        }
+        if !(1..=100_000).contains(&self.diffusion.timesteps) {
+            return Err(RestoreError::Config(format!(
+                "diffusion.timesteps is {}, must be 1 to 100000",
+                self.diffusion.timesteps
+            )));
+        }
+        if !(1..=self.diffusion.timesteps).contains(&self.inference.steps) {
+            return Err(RestoreError::Config(format!(
+                "inference.steps is {}, must be 1 to diffusion.timesteps ({})",
+                self.inference.steps, self.diffusion.timesteps
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! What should the faces look like? The conditional diffusion model on libtorch.
+//!
+//! A [`Restorer`] takes a batch of aligned faces and returns the restored ones. [`DiffusionRestorer`] runs the
+//! project's own model, a [`Checkpoint`] of a [`UNet`] sampled on a [`NoiseSchedule`]; [`TorchScriptRestorer`] runs any
+//! scripted restorer. This crate knows nothing of frames, detection or GStreamer.
+
+mod checkpoint;
+mod choice;
+mod config;
+mod device;
+mod diffusion;
+mod error;
+mod layers;
+mod noise;
+mod restorer;
+mod sampler;
+mod schedule;
+mod torchscript;
+mod unet;
+
+pub use checkpoint::Checkpoint;
+pub(crate) use choice::named_choice;
+pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
+pub use device::{DeviceChoice, Precision, cpu_has_fast_bf16};
+pub use diffusion::{DiffusionRestorer, RestorerOptions};
+pub use error::RestoreError;
+pub use noise::seeded_noise;
+pub use restorer::{Restorer, faces_from_rgb8, faces_to_rgb8};
+pub use sampler::{Prediction, Sampler};
+pub use schedule::{NoiseSchedule, ScheduleKind};
+pub use torchscript::{PixelRange, TorchScriptOptions, TorchScriptRestorer};
+pub use unet::UNet;

@@ -1,0 +1,79 @@
+//! The `Restorer` trait: a batch of aligned faces in, the batch of restored faces out.
+
+use tch::{Kind, Tensor};
+
+use crate::RestoreError;
+
+/// A network that restores aligned faces.
+///
+/// Implementations keep no state between calls that a result depends on: the same faces and seeds on the
+/// same device give the same bits, in any batch composition up to the rounding of the batched kernels.
+pub trait Restorer: Send + Sync {
+    /// Width and height in pixels of the aligned face that the network takes.
+    fn crop_size(&self) -> u32;
+
+    /// Restores `faces`, RGB in [-1, 1], `[N, 3, S, S]` float on any device, `S` the [crop size].
+    /// `seeds` has one seed per face for the sampler's noise. The result has the shape of `faces`, is
+    /// float32 on the CPU and is clipped to [-1, 1].
+    ///
+    /// # Errors
+    /// [`RestoreError::Shape`] when the shapes disagree, [`RestoreError::Torch`] when libtorch fails.
+    ///
+    /// [crop size]: Restorer::crop_size
+    fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError>;
+
+    /// [`restore`](Restorer::restore) for 8-bit pictures: each of `crops` holds `S * S * 3` bytes, RGB,
+    /// row-major without padding, and so does each result.
+    ///
+    /// # Errors
+    /// As [`restore`](Restorer::restore).
+    fn restore_rgb8(&self, crops: &[&[u8]], seeds: &[u64]) -> Result<Vec<Vec<u8>>, RestoreError> {
+        let faces = faces_from_rgb8(crops, self.crop_size())?;
+        faces_to_rgb8(&self.restore(&faces, seeds)?)
+    }
+}
+
+/// Stacks 8-bit RGB pictures of `size`×`size` pixels into a float tensor `[N, 3, size, size]` in [-1, 1].
+///
+/// # Errors
+/// [`RestoreError::Shape`] when a picture does not hold `size * size * 3` bytes.
+pub fn faces_from_rgb8(crops: &[&[u8]], size: u32) -> Result<Tensor, RestoreError> {
+    let bytes = size as usize * size as usize * 3;
+    let mut stacked = Vec::with_capacity(bytes * crops.len());
+    for crop in crops {
+        if crop.len() != bytes {
+            return Err(RestoreError::Shape(format!(
+                "a face of {size}×{size} RGB pixels has {bytes} bytes, got {}",
+                crop.len()
+            )));
+        }
+        stacked.extend_from_slice(crop);
+    }
+    let size = i64::from(size);
+    let hwc = Tensor::f_from_slice(&stacked)?.f_view([crops.len() as i64, size, size, 3])?;
+    // Divided before the permutation is made contiguous: one pass over the bytes.
+    Ok(hwc.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?.f_mul_scalar(2.0 / 255.0)?.f_sub_scalar(1.0)?)
+}
+
+/// The inverse of [`faces_from_rgb8`]: rounds to nearest and clips to 0..=255.
+///
+/// # Errors
+/// [`RestoreError::Torch`] when `faces` is not `[N, 3, H, W]`.
+pub fn faces_to_rgb8(faces: &Tensor) -> Result<Vec<Vec<u8>>, RestoreError> {
+    let bytes = faces
+        .f_permute([0, 2, 3, 1])?
+        .f_to_kind(Kind::Float)?
+        .f_add_scalar(1.0)?
+        .f_mul_scalar(127.5)?
+        .f_round()?
+        .f_clamp(0.0, 255.0)?
+        .f_to_kind(Kind::Uint8)?
+        .f_contiguous()?;
+    let count = bytes.size().first().copied().unwrap_or(0);
+    (0..count)
+        .map(|index| {
+            let face = bytes.f_select(0, index)?.f_reshape([-1])?;
+            Ok(Vec::<u8>::try_from(&face)?)
+        })
+        .collect()
+}

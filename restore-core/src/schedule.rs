@@ -1,0 +1,163 @@
+//! The noise schedule γ_t of the forward process (Eq. 5), its respacing and its continuous draws.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::RestoreError;
+
+/// The shape of γ over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// β from 1e-4 to 2e-2 in equal steps (DDPM; for T ≠ 1000 scaled so that γ_T stays the same).
+    Linear,
+    /// γ(t) ∝ cos²((t/T + 0.008) / 1.008 · π/2), β at most 0.999 (Nichol and Dhariwal 2021).
+    Cosine,
+}
+
+/// γ_0 = 1 … γ_T: the share of the clean signal's power left at each step, strictly decreasing.
+#[derive(Debug, Clone)]
+pub struct NoiseSchedule {
+    gammas: Vec<f64>,
+}
+
+impl NoiseSchedule {
+    /// The schedule of `timesteps` training steps.
+    ///
+    /// # Errors
+    /// [`RestoreError::Config`] when `timesteps` is 0.
+    pub fn new(kind: ScheduleKind, timesteps: usize) -> Result<Self, RestoreError> {
+        if timesteps == 0 {
+            return Err(RestoreError::Config("diffusion.timesteps is 0, must be at least 1".into()));
+        }
+        let count = timesteps as f64;
+        let beta = |step: usize| -> f64 {
+            match kind {
+                ScheduleKind::Linear => {
+                    let scale = 1000.0 / count;
+                    let share = if timesteps == 1 { 1.0 } else { (step - 1) as f64 / (count - 1.0) };
+                    (scale * (1e-4 + share * (2e-2 - 1e-4))).min(0.999)
+                }
+                ScheduleKind::Cosine => {
+                    let level =
+                        |t: f64| ((t / count + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
+                    (1.0 - level(step as f64) / level(step as f64 - 1.0)).clamp(0.0, 0.999)
+                }
+            }
+        };
+        let mut gammas = vec![1.0];
+        for step in 1..=timesteps {
+            gammas.push(gammas[step - 1] * (1.0 - beta(step)));
+        }
+        Ok(Self { gammas })
+    }
+
+    /// T, the number of training steps.
+    pub fn timesteps(&self) -> usize {
+        self.gammas.len() - 1
+    }
+
+    /// γ_t for `step` in 0..=T; γ_0 is 1.
+    pub fn gamma(&self, step: usize) -> f64 {
+        self.gammas[step.min(self.timesteps())]
+    }
+
+    /// The noise levels of a sampler with `steps` steps: γ at T = τ_S > … > τ_1 > τ_0 = 0, evenly spaced in
+    /// time, noisiest first; `steps + 1` values, the last is 1. Always starts at γ_T, so even one step begins
+    /// from the noise the network was trained on.
+    ///
+    /// # Errors
+    /// [`RestoreError::Config`] unless 1 ≤ `steps` ≤ T.
+    pub fn respaced(&self, steps: usize) -> Result<Vec<f64>, RestoreError> {
+        let total = self.timesteps();
+        if steps == 0 || steps > total {
+            return Err(RestoreError::Config(format!("{steps} sampling steps, must be 1 to {total}")));
+        }
+        Ok((0..=steps).rev().map(|index| self.gammas[(index * total + steps / 2) / steps]).collect())
+    }
+
+    /// Draws a training noise level as SR3 does: t uniform in 1..=T, then γ uniform between γ_t and γ_{t-1}.
+    pub fn draw(&self, rng: &mut impl Rng) -> f64 {
+        let step = rng.random_range(1..=self.timesteps());
+        let (low, high) = (self.gammas[step], self.gammas[step - 1]);
+        low + (high - low) * rng.random::<f64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn linear() -> NoiseSchedule {
+        NoiseSchedule::new(ScheduleKind::Linear, 1000).unwrap()
+    }
+
+    /// The product written out anew, in logarithms.
+    #[test]
+    fn linear_is_the_product_of_alphas() {
+        let mut log_gamma = 0.0_f64;
+        for t in 1..=1000 {
+            log_gamma += (-(1e-4 + (t - 1) as f64 * (0.02 - 1e-4) / 999.0)).ln_1p();
+            assert!((linear().gamma(t) / log_gamma.exp() - 1.0).abs() < 1e-10, "t = {t}");
+        }
+        // ᾱ_T of DDPM, published as 4.0e-5.
+        assert!((linear().gamma(1000) - 4.0358e-5).abs() < 1e-8);
+    }
+
+    /// Where no β is clipped the product telescopes to the closed form f(t)/f(0).
+    #[test]
+    fn cosine_telescopes_to_its_closed_form() {
+        let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
+        let f = |t: f64| ((t / 1000.0 + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
+        for t in [1, 10, 250, 500, 750, 990] {
+            assert!((schedule.gamma(t) - f(t as f64) / f(0.0)).abs() < 1e-12, "t = {t}");
+        }
+        assert!(schedule.gamma(1000) > 0.0, "β is clipped at 0.999, so some signal is left");
+    }
+
+    #[test]
+    fn gammas_decrease_strictly() {
+        for kind in [ScheduleKind::Linear, ScheduleKind::Cosine] {
+            for timesteps in [1, 2, 10, 1000] {
+                let schedule = NoiseSchedule::new(kind, timesteps).unwrap();
+                assert_eq!(schedule.gamma(0), 1.0);
+                assert!(
+                    (1..=timesteps).all(|t| schedule.gamma(t) < schedule.gamma(t - 1)),
+                    "{kind:?} {timesteps}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn respacing_keeps_the_ends_and_can_be_the_identity() {
+        let schedule = linear();
+        for steps in [1, 2, 4, 7, 10, 1000] {
+            let levels = schedule.respaced(steps).unwrap();
+            assert_eq!(levels.len(), steps + 1);
+            assert_eq!((levels[0], levels[steps]), (schedule.gamma(1000), 1.0));
+            assert!(levels.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        let all: Vec<f64> = (0..=1000).rev().map(|t| schedule.gamma(t)).collect();
+        assert_eq!(schedule.respaced(1000).unwrap(), all);
+        assert_eq!(schedule.respaced(10).unwrap()[1], schedule.gamma(900));
+        assert!(schedule.respaced(0).is_err() && schedule.respaced(1001).is_err());
+    }
+
+    /// The mean of the draws is the trapezoid rule over the schedule.
+    #[test]
+    fn draws_are_continuous_and_follow_the_schedule() {
+        let schedule = linear();
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let draws: Vec<f64> = (0..200_000).map(|_| schedule.draw(&mut rng)).collect();
+        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+        let expected =
+            (1..=1000).map(|t| (schedule.gamma(t) + schedule.gamma(t - 1)) / 2.0).sum::<f64>() / 1000.0;
+        // The standard error is 0.0007; four of them.
+        assert!((mean - expected).abs() < 0.003, "{mean} against {expected}");
+        let on_grid = draws.iter().filter(|draw| (0..=1000).any(|t| schedule.gamma(t) == **draw)).count();
+        assert!(on_grid < 10, "{on_grid} draws fell on the grid");
+    }
+}

@@ -1,0 +1,162 @@
+//! `TorchScriptRestorer`: any scripted face restorer (GFPGAN, CodeFormer, RestoreFormer exports) as a [`Restorer`].
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use tch::{CModule, Device, IValue, Kind, Tensor};
+
+use crate::{DeviceChoice, Precision, RestoreError, Restorer, named_choice};
+
+named_choice! {
+    /// What pixel values a scripted network takes or gives.
+    pub enum PixelRange ("pixel range") {
+        /// [-1, 1]: GFPGAN, CodeFormer and RestoreFormer.
+        Signed = "signed",
+        /// [0, 1].
+        Unit = "unit",
+        /// 0 to 255.
+        Byte = "byte",
+    }
+}
+
+impl PixelRange {
+    /// (scale, offset) from [-1, 1] to this range.
+    fn from_signed(self) -> (f64, f64) {
+        match self {
+            Self::Signed => (1.0, 0.0),
+            Self::Unit => (0.5, 0.5),
+            Self::Byte => (127.5, 127.5),
+        }
+    }
+}
+
+/// The conventions of a scripted network; the defaults suit the exports of GFPGAN, CodeFormer and RestoreFormer.
+#[derive(Debug, Clone, Copy)]
+pub struct TorchScriptOptions {
+    /// Width and height of the aligned face it takes.
+    pub crop_size: u32,
+    /// Values it takes, RGB.
+    pub input_range: PixelRange,
+    /// Values it gives, RGB.
+    pub output_range: PixelRange,
+    /// Which element is the picture where it returns a tuple or list.
+    pub output_index: usize,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// In which precision; [`Precision::Auto`] is fp32, which every export runs in.
+    pub precision: Precision,
+}
+
+impl Default for TorchScriptOptions {
+    fn default() -> Self {
+        Self {
+            crop_size: 512,
+            input_range: PixelRange::Signed,
+            output_range: PixelRange::Signed,
+            output_index: 0,
+            device: DeviceChoice::Auto,
+            precision: Precision::Auto,
+        }
+    }
+}
+
+/// Restores faces with a scripted network; the seeds are ignored.
+pub struct TorchScriptRestorer {
+    options: TorchScriptOptions,
+    device: Device,
+    kind: Kind,
+    /// One caller at a time: a scripted module is not `Sync`.
+    module: Mutex<CModule>,
+}
+
+impl TorchScriptRestorer {
+    /// Loads a TorchScript file.
+    ///
+    /// # Errors
+    /// [`RestoreError::Io`] when it cannot be read, [`RestoreError::Model`] when it is not TorchScript,
+    /// [`RestoreError::Device`] when the device cannot be used.
+    pub fn open(path: &Path, options: &TorchScriptOptions) -> Result<Self, RestoreError> {
+        // libtorch's own message for a missing file does not say that it is missing.
+        std::fs::File::open(path).map_err(|source| RestoreError::Io {
+            action: "read model",
+            path: path.to_owned(),
+            source,
+        })?;
+        let device = options.device.resolve()?;
+        let kind = options.precision.kind();
+        let mut module = CModule::load_on_device(path, device).map_err(|error| {
+            let text = error.to_string();
+            RestoreError::model(
+                path,
+                format!("it is not a TorchScript module ({})", text.lines().next().unwrap_or_default()),
+                "Export the network with torch.jit.script or torch.jit.trace; a .pth of weights alone is not enough",
+            )
+        })?;
+        module.f_set_eval()?;
+        if kind != Kind::Float {
+            module.to(device, kind, false);
+        }
+        Ok(Self { options: *options, device, kind, module: Mutex::new(module) })
+    }
+
+    fn forward(&self, input: Tensor) -> Result<Tensor, RestoreError> {
+        let module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
+        let output = module.forward_is(&[IValue::Tensor(input)])?;
+        let index = self.options.output_index;
+        let picked = match output {
+            IValue::Tensor(tensor) => Some(tensor),
+            IValue::TensorList(list) => list.into_iter().nth(index),
+            IValue::Tuple(items) | IValue::GenericList(items) => match items.into_iter().nth(index) {
+                Some(IValue::Tensor(tensor)) => Some(tensor),
+                _ => None,
+            },
+            _ => None,
+        };
+        picked.ok_or_else(|| {
+            RestoreError::Shape(format!("the scripted network's output {index} is not a tensor"))
+        })
+    }
+}
+
+impl Restorer for TorchScriptRestorer {
+    fn crop_size(&self) -> u32 {
+        self.options.crop_size
+    }
+
+    fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
+        let size = i64::from(self.options.crop_size);
+        let count = seeds.len() as i64;
+        if faces.size() != [count, 3, size, size] {
+            return Err(RestoreError::Shape(format!(
+                "faces are {:?}; with {count} seeds this network takes [{count}, 3, {size}, {size}]",
+                faces.size()
+            )));
+        }
+        if seeds.is_empty() {
+            return Ok(faces.f_to_kind(Kind::Float)?);
+        }
+        let _no_grad = tch::no_grad_guard();
+        let (scale, offset) = self.options.input_range.from_signed();
+        let input = faces
+            .f_to_device(self.device)?
+            .f_to_kind(Kind::Float)?
+            .f_mul_scalar(scale)?
+            .f_add_scalar(offset)?
+            .f_to_kind(self.kind)?;
+        let output = self.forward(input)?;
+        if output.size() != [count, 3, size, size] {
+            return Err(RestoreError::Shape(format!(
+                "the scripted network gave {:?} for faces of {:?}",
+                output.size(),
+                faces.size()
+            )));
+        }
+        let (scale, offset) = self.options.output_range.from_signed();
+        Ok(output
+            .f_to_kind(Kind::Float)?
+            .f_sub_scalar(offset)?
+            .f_div_scalar(scale)?
+            .f_clamp(-1.0, 1.0)?
+            .f_to_device(Device::Cpu)?)
+    }
+}

@@ -1,0 +1,289 @@
+//! The network `f(x_t, x_d, γ)`: one U-Net for the paper's and the fast configuration (DDPM, Ho et al. 2020).
+
+use tch::{Kind, Tensor, nn};
+
+use crate::config::{INPUT_CHANNELS, OUTPUT_CHANNELS};
+use crate::layers::{Attention, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
+use crate::{Design, RestoreError, UNetConfig};
+
+type Result<T> = std::result::Result<T, RestoreError>;
+
+/// The denoising U-Net. Weights live in the [`nn::VarStore`] whose path it was built on.
+pub struct UNet {
+    config: UNetConfig,
+    embedding: NoiseEmbedding,
+    stem: Conv,
+    encoder: Vec<Level>,
+    middle: (ResBlock, Attention, ResBlock),
+    /// Deepest level first, as it runs.
+    decoder: Vec<Level>,
+    norm: Norm,
+    output: Conv,
+}
+
+/// The blocks of one grid size, on the way down or up.
+struct Level {
+    blocks: Vec<(ResBlock, Option<Attention>)>,
+    /// To the next grid; none at the end of either way.
+    resample: Option<Conv>,
+}
+
+impl UNet {
+    /// Builds the network with fresh weights on `path`.
+    ///
+    /// # Errors
+    /// [`RestoreError::Config`] when the configuration is inconsistent.
+    pub fn new(path: &nn::Path, config: &UNetConfig) -> Result<Self> {
+        config.validate()?;
+        let pixels = config.patch * config.patch;
+        let deepest = config.channels(config.channel_mults.len() - 1);
+        let middle = path / "middle";
+        let block = |name: &str| {
+            ResBlock::new(
+                &(&middle / name),
+                (deepest, deepest),
+                config.embedding_channels(),
+                config.design,
+                config.dropout,
+            )
+        };
+        let (encoder, skips) = build_encoder(&(path / "encoder"), config)?;
+        Ok(Self {
+            embedding: NoiseEmbedding::new(
+                &(path / "embedding"),
+                config.base_channels,
+                config.embedding_channels(),
+            )?,
+            stem: Conv::new(
+                &(path / "stem"),
+                (INPUT_CHANNELS * pixels, config.channels(0)),
+                3,
+                1,
+                true,
+                Start::FanIn,
+            )?,
+            encoder,
+            middle: (
+                block("block1")?,
+                Attention::new(&(&middle / "attention"), deepest, config.head_channels, config.design)?,
+                block("block2")?,
+            ),
+            decoder: build_decoder(&(path / "decoder"), config, skips)?,
+            norm: Norm::new(&(path / "norm"), config.channels(0), config.design)?,
+            output: Conv::new(
+                &(path / "output"),
+                (config.channels(0), OUTPUT_CHANNELS * pixels),
+                3,
+                1,
+                true,
+                Start::Zero,
+            )?,
+            config: config.clone(),
+        })
+    }
+
+    /// Predicts from `x_t` and `x_d`, each [N, 3, H, W] float, and `gamma` [N]; H and W multiples of
+    /// [`UNetConfig::size_multiple`]. The layers compute in `compute`, the result is fp32, not clipped.
+    /// `train` switches dropout on.
+    ///
+    /// # Errors
+    /// [`RestoreError::Shape`] when H or W does not suit, [`RestoreError::Torch`].
+    pub fn forward(
+        &self,
+        x_t: &Tensor,
+        x_d: &Tensor,
+        gamma: &Tensor,
+        compute: Kind,
+        train: bool,
+    ) -> Result<Tensor> {
+        let (_, _, height, width) = x_t.size4()?;
+        let multiple = self.config.size_multiple();
+        if height % multiple != 0 || width % multiple != 0 {
+            return Err(RestoreError::Shape(format!(
+                "a face of {width}×{height} pixels; this network needs multiples of {multiple}"
+            )));
+        }
+        let input = Tensor::f_cat(&[x_t, x_d], 1)?.f_to_kind(compute)?;
+        let input = channels_last(&input.f_pixel_unshuffle(self.config.patch)?)?;
+        let embedding = self.embedding.forward(gamma, &input)?;
+
+        let concatenate = self.config.design == Design::Ddpm;
+        let mut h = self.stem.forward(&input)?;
+        let mut skips = Vec::new();
+        for level in &self.encoder {
+            if concatenate {
+                skips.push(h.shallow_clone());
+            }
+            for block in &level.blocks {
+                h = run(block, &h, &embedding, train)?;
+                skips.push(h.shallow_clone());
+            }
+            if let Some(down) = &level.resample {
+                h = down.forward(&h)?;
+            }
+        }
+        h = self.middle.0.forward(&h, &embedding, train)?;
+        h = self.middle.1.forward(&h)?;
+        h = self.middle.2.forward(&h, &embedding, train)?;
+        for level in &self.decoder {
+            for block in &level.blocks {
+                if let Some(skip) = skips.pop() {
+                    h = if concatenate { Tensor::f_cat(&[&h, &skip], 1)? } else { h.f_add(&skip)? };
+                }
+                h = run(block, &h, &embedding, train)?;
+            }
+            if let Some(up) = &level.resample {
+                h = self.upsample(up, &h)?;
+            }
+        }
+        let h = self.norm.forward(&h)?.f_silu()?;
+        let output = self.output.forward(&h)?.f_to_kind(Kind::Float)?.f_pixel_shuffle(self.config.patch)?;
+        Ok(if self.config.residual { output.f_add(x_d)? } else { output })
+    }
+
+    /// Doubles the grid: nearest neighbour, then DDPM's 3×3 convolution, or the lean 1×1 one first (where it costs
+    /// a quarter, and commutes with nearest neighbour).
+    fn upsample(&self, conv: &Conv, h: &Tensor) -> Result<Tensor> {
+        let nearest = |h: &Tensor| -> Result<Tensor> {
+            let (_, _, height, width) = h.size4()?;
+            Ok(h.f_upsample_nearest2d([2 * height, 2 * width], None, None)?)
+        };
+        match self.config.design {
+            Design::Ddpm => conv.forward(&nearest(h)?),
+            Design::Lean => nearest(&conv.forward(h)?),
+        }
+    }
+
+    /// Floating-point operations of one forward pass for one picture of `size`×`size` pixels: convolutions and
+    /// attention, a multiply-add counted as two.
+    pub fn flops(&self, size: i64) -> i64 {
+        let grid = size / self.config.patch;
+        let last = self.encoder.len() - 1;
+        let blocks = |level: &Level, grid: i64| -> i64 {
+            level
+                .blocks
+                .iter()
+                .map(|(block, attention)| block.flops(grid) + attention.as_ref().map_or(0, |a| a.flops(grid)))
+                .sum()
+        };
+        let resample = |level: &Level, grid: i64| level.resample.as_ref().map_or(0, |conv| conv.flops(grid));
+        let down: i64 = (0..=last)
+            .map(|index| {
+                let level = &self.encoder[index];
+                blocks(level, grid >> index) + resample(level, grid >> (index + 1))
+            })
+            .sum();
+        let up: i64 = (0..=last)
+            .map(|index| {
+                let level = &self.decoder[last - index];
+                let resampled = if self.config.design == Design::Ddpm { 2 * grid } else { grid };
+                blocks(level, grid >> index) + resample(level, resampled >> index)
+            })
+            .sum();
+        let middle = grid >> last;
+        self.stem.flops(grid)
+            + self.output.flops(grid)
+            + down
+            + up
+            + self.middle.0.flops(middle)
+            + self.middle.1.flops(middle)
+            + self.middle.2.flops(middle)
+    }
+}
+
+fn run(
+    (block, attention): &(ResBlock, Option<Attention>),
+    h: &Tensor,
+    embedding: &Tensor,
+    train: bool,
+) -> Result<Tensor> {
+    let h = block.forward(h, embedding, train)?;
+    attention.as_ref().map_or(Ok(h.shallow_clone()), |attention| attention.forward(&h))
+}
+
+/// A residual block and, at the configured levels, its attention.
+fn block_with_attention(
+    path: &nn::Path,
+    config: &UNetConfig,
+    level: usize,
+    input: i64,
+) -> Result<(ResBlock, Option<Attention>)> {
+    let channels = config.channels(level);
+    let block =
+        ResBlock::new(path, (input, channels), config.embedding_channels(), config.design, config.dropout)?;
+    let attention = if config.attention_levels.contains(&level) {
+        Some(Attention::new(&(path / "attention"), channels, config.head_channels, config.design)?)
+    } else {
+        None
+    };
+    Ok((block, attention))
+}
+
+/// The way down, and the channels of each skip it leaves behind.
+fn build_encoder(path: &nn::Path, config: &UNetConfig) -> Result<(Vec<Level>, Vec<i64>)> {
+    let mut skips = Vec::new();
+    let mut current = config.channels(0);
+    let mut levels = Vec::new();
+    for level in 0..config.channel_mults.len() {
+        let path = path / level;
+        let channels = config.channels(level);
+        if config.design == Design::Ddpm {
+            skips.push(current);
+        }
+        let mut blocks = Vec::new();
+        for index in 0..config.blocks[level] {
+            blocks.push(block_with_attention(&(&path / index), config, level, current)?);
+            current = channels;
+            skips.push(current);
+        }
+        let resample = if level + 1 < config.channel_mults.len() {
+            let path = &path / "down";
+            Some(match config.design {
+                Design::Ddpm => Conv::new(&path, (current, current), 3, 2, true, Start::FanIn)?,
+                Design::Lean => {
+                    let next = config.channels(level + 1);
+                    let conv = Conv::new(&path, (current, next), 2, 2, true, Start::FanIn)?;
+                    current = next;
+                    conv
+                }
+            })
+        } else {
+            None
+        };
+        levels.push(Level { blocks, resample });
+    }
+    Ok((levels, skips))
+}
+
+/// The way up, deepest level first; `skips` as the encoder left them.
+fn build_decoder(path: &nn::Path, config: &UNetConfig, mut skips: Vec<i64>) -> Result<Vec<Level>> {
+    let ddpm = config.design == Design::Ddpm;
+    let mut current = config.channels(config.channel_mults.len() - 1);
+    let mut levels = Vec::new();
+    for level in (0..config.channel_mults.len()).rev() {
+        let path = path / level;
+        let channels = config.channels(level);
+        let mut blocks = Vec::new();
+        for index in 0..config.blocks[level] + usize::from(ddpm) {
+            let skip = skips.pop().unwrap_or(0);
+            let input = if ddpm { current + skip } else { current };
+            blocks.push(block_with_attention(&(&path / index), config, level, input)?);
+            current = channels;
+        }
+        let resample = if level > 0 {
+            let path = &path / "up";
+            Some(if ddpm {
+                Conv::new(&path, (current, current), 3, 1, true, Start::FanIn)?
+            } else {
+                let next = config.channels(level - 1);
+                let conv = Conv::new(&path, (current, next), 1, 1, true, Start::FanIn)?;
+                current = next;
+                conv
+            })
+        } else {
+            None
+        };
+        levels.push(Level { blocks, resample });
+    }
+    Ok(levels)
+}
