@@ -181,7 +181,11 @@ fn read_config(path: &Path, metadata: &Option<HashMap<String, String>>) -> Resul
             ));
         }
         Err(_) => {
-            return Err(RestoreError::model(path, format!("format version {version:?}"), "Get the file anew"));
+            return Err(RestoreError::model(
+                path,
+                format!("format version {version:?}"),
+                "Get the file anew",
+            ));
         }
     }
     let config: ModelConfig =

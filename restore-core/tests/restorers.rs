@@ -1,0 +1,198 @@
+//! The restorers on real and made faces: shapes, seeds, threads, batches, scripted networks, CUDA where there is one.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::small_model;
+use restore_core::{
+    DeviceChoice, DiffusionRestorer, PixelRange, Precision, RestoreError, Restorer, RestorerOptions, Sampler,
+    TorchScriptOptions, TorchScriptRestorer,
+};
+use tch::{CModule, Device, Kind, Tensor};
+
+fn cpu(precision: Precision) -> RestorerOptions {
+    RestorerOptions { device: DeviceChoice::Cpu, precision: Some(precision), ..RestorerOptions::default() }
+}
+
+fn small_restorer(options: &RestorerOptions) -> DiffusionRestorer {
+    DiffusionRestorer::new(&small_model(), Path::new("small"), options).unwrap()
+}
+
+fn faces(count: i64) -> Tensor {
+    tch::manual_seed(9);
+    Tensor::rand([count, 3, 32, 32], (Kind::Float, Device::Cpu)) * 2.0 - 1.0
+}
+
+#[test]
+fn same_seed_same_bits_and_another_seed_another_face() {
+    for precision in [Precision::Fp32, Precision::Bf16] {
+        let restorer = small_restorer(&cpu(precision));
+        let faces = faces(3);
+        let first = restorer.restore(&faces, &[1, 2, 3]).unwrap();
+        assert_eq!(first.size(), [3, 3, 32, 32]);
+        assert!(first.abs().max().double_value(&[]) <= 1.0);
+        assert!(first.equal(&restorer.restore(&faces, &[1, 2, 3]).unwrap()));
+        assert!(first.equal(&small_restorer(&cpu(precision)).restore(&faces, &[1, 2, 3]).unwrap()));
+        let other = restorer.restore(&faces, &[1, 2, 4]).unwrap();
+        assert!(first.narrow(0, 0, 2).equal(&other.narrow(0, 0, 2)));
+        assert!(!first.narrow(0, 2, 1).equal(&other.narrow(0, 2, 1)));
+    }
+}
+
+#[test]
+fn batches_of_any_size_agree_with_single_faces() {
+    let restorer = small_restorer(&cpu(Precision::Fp32));
+    let faces = faces(37);
+    let seeds: Vec<u64> = (0..37).collect();
+    let together = restorer.restore(&faces, &seeds).unwrap();
+    for index in [0, 15, 16, 36] {
+        let alone = restorer.restore(&faces.narrow(0, index, 1), &[index as u64]).unwrap();
+        let error = (together.narrow(0, index, 1) - alone).abs().max().double_value(&[]);
+        assert!(error < 1e-4, "face {index} is off by {error}");
+    }
+    assert_eq!(restorer.restore(&faces.narrow(0, 0, 0), &[]).unwrap().size(), [0, 3, 32, 32]);
+}
+
+#[test]
+fn several_threads_may_use_one_restorer() {
+    let restorer = small_restorer(&cpu(Precision::Fp32));
+    let expected: Vec<Tensor> = (0..4).map(|seed| restorer.restore(&faces(1), &[seed]).unwrap()).collect();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4_u64)
+            .map(|seed| {
+                let restorer = &restorer;
+                let input = faces(1);
+                scope.spawn(move || {
+                    (0..5).map(|_| restorer.restore(&input, &[seed]).unwrap()).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for (worker, expected) in workers.into_iter().zip(&expected) {
+            for result in worker.join().unwrap() {
+                assert!((result - expected).abs().max().double_value(&[]) < 1e-5);
+            }
+        }
+    });
+}
+
+#[test]
+fn steps_and_sampler_come_from_the_model_unless_given() {
+    let restorer = small_restorer(&cpu(Precision::Fp32));
+    assert_eq!(restorer.steps(), 2);
+    let ten = small_restorer(&RestorerOptions { steps: Some(10), ..cpu(Precision::Fp32) });
+    assert_eq!(ten.steps(), 10);
+    let ddim = small_restorer(&RestorerOptions { sampler: Some(Sampler::Ddim), ..cpu(Precision::Fp32) });
+    let results: Vec<Tensor> =
+        [&restorer, &ten, &ddim].iter().map(|r| r.restore(&faces(1), &[0]).unwrap()).collect();
+    assert!(!results[0].equal(&results[1]) && !results[0].equal(&results[2]));
+    let error = DiffusionRestorer::new(
+        &small_model(),
+        Path::new("small"),
+        &RestorerOptions { steps: Some(2000), ..cpu(Precision::Fp32) },
+    )
+    .map(|_| ())
+    .unwrap_err();
+    assert!(error.to_string().contains("2000 sampling steps, must be 1 to 1000"), "{error}");
+}
+
+#[test]
+fn wrong_shapes_are_errors() {
+    let restorer = small_restorer(&cpu(Precision::Fp32));
+    for (faces, seeds) in [
+        (faces(2), vec![1]),
+        (Tensor::zeros([1, 3, 16, 16], (Kind::Float, Device::Cpu)), vec![1]),
+        (Tensor::zeros([1, 1, 32, 32], (Kind::Float, Device::Cpu)), vec![1]),
+        (Tensor::zeros([0], (Kind::Float, Device::Cpu)), vec![]),
+    ] {
+        let error = restorer.restore(&faces, &seeds).unwrap_err();
+        assert!(matches!(error, RestoreError::Shape(_)), "{error}");
+    }
+    assert!(matches!(restorer.restore_rgb8(&[&[0; 10]], &[1]).unwrap_err(), RestoreError::Shape(_)));
+}
+
+#[test]
+fn eight_bit_faces_make_the_round_trip() {
+    let bytes: Vec<u8> = (0..32 * 32 * 3).map(|index| (index % 256) as u8).collect();
+    let faces = restore_core::faces_from_rgb8(&[&bytes, &bytes], 32).unwrap();
+    assert_eq!((faces.min().double_value(&[]), faces.max().double_value(&[])), (-1.0, 1.0));
+    // Byte 3 · (32 y + x) + c is channel c of pixel (x, y).
+    let expected = f64::from(bytes[3 * (32 + 5) + 2]) / 127.5 - 1.0;
+    assert!((faces.double_value(&[1, 2, 1, 5]) - expected).abs() < 1e-6);
+    assert_eq!(restore_core::faces_to_rgb8(&faces).unwrap(), [bytes.clone(), bytes]);
+}
+
+/// Exports a network that mirrors the picture, in the given conventions.
+fn scripted(folder: &Path, range: PixelRange) -> PathBuf {
+    let path = folder.join(format!("{range}.pt"));
+    let example = Tensor::zeros([1, 3, 32, 32], (Kind::Float, Device::Cpu));
+    let mut mirror = |inputs: &[Tensor]| vec![inputs[0].flip([3])];
+    CModule::create_by_tracing("Mirror", "forward", &[example], &mut mirror).unwrap().save(&path).unwrap();
+    path
+}
+
+#[test]
+fn scripted_networks_run_in_their_own_pixel_range() {
+    let folder = tempfile::tempdir().unwrap();
+    let faces = faces(2);
+    for &range in PixelRange::ALL {
+        let options = TorchScriptOptions {
+            crop_size: 32,
+            input_range: range,
+            output_range: range,
+            device: DeviceChoice::Cpu,
+            ..TorchScriptOptions::default()
+        };
+        let restorer = TorchScriptRestorer::open(&scripted(folder.path(), range), &options).unwrap();
+        let restored = restorer.restore(&faces, &[0, 0]).unwrap();
+        assert!((restored - faces.flip([3])).abs().max().double_value(&[]) < 1e-6, "{range}");
+    }
+    // Read in another range than it was written in, the same network gives something else.
+    let options = TorchScriptOptions {
+        crop_size: 32,
+        output_range: PixelRange::Unit,
+        device: DeviceChoice::Cpu,
+        ..TorchScriptOptions::default()
+    };
+    let restorer = TorchScriptRestorer::open(&scripted(folder.path(), PixelRange::Signed), &options).unwrap();
+    let expected = ((faces.flip([3]) - 0.5) / 0.5).clamp(-1.0, 1.0);
+    assert!((restorer.restore(&faces, &[0, 0]).unwrap() - expected).abs().max().double_value(&[]) < 1e-6);
+}
+
+#[test]
+fn files_that_are_no_torchscript_are_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.pth");
+    std::fs::write(&path, b"not a zip").unwrap();
+    let options = TorchScriptOptions { device: DeviceChoice::Cpu, ..TorchScriptOptions::default() };
+    let open = |path: &Path| TorchScriptRestorer::open(path, &options).map(|_| ()).unwrap_err().to_string();
+    let error = open(&path);
+    assert!(error.contains("weights.pth") && error.contains("torch.jit.script"), "{error}");
+    let error = open(&folder.path().join("missing.pt"));
+    assert!(error.contains("missing.pt") && error.contains("No such file"), "{error}");
+}
+
+/// Says so and ends where no GPU can be had: the machine decides, not the test.
+#[test]
+fn cuda_agrees_with_the_cpu() {
+    let Ok(Device::Cuda(_)) = DeviceChoice::Auto.resolve() else {
+        eprintln!("no CUDA device here, nothing compared");
+        return;
+    };
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/facerestore-fast.safetensors");
+    let reference = DiffusionRestorer::open(&model, &cpu(Precision::Fp32)).unwrap();
+    let size = i64::from(reference.crop_size());
+    let face = (Tensor::linspace(0.0, 12.0, size * size * 3, (Kind::Float, Device::Cpu)).sin() * 0.8)
+        .view([1, 3, size, size]);
+    let expected = reference.restore(&face, &[1]).unwrap();
+    for (precision, levels) in [(Precision::Fp32, 1.0), (Precision::Bf16, 4.0)] {
+        let options = RestorerOptions {
+            device: DeviceChoice::Cuda(0),
+            precision: Some(precision),
+            ..RestorerOptions::default()
+        };
+        let restored = DiffusionRestorer::open(&model, &options).unwrap().restore(&face, &[1]).unwrap();
+        let error = (restored - &expected).abs().max().double_value(&[]) * 127.5;
+        assert!(error <= levels, "{precision} on CUDA is {error} of 255 off");
+    }
+}
