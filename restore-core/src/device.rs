@@ -82,6 +82,14 @@ impl DeviceChoice {
     }
 }
 
+/// The name of a device as users write it.
+pub fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => DeviceChoice::Cuda(index).to_string(),
+        _ => DeviceChoice::Cpu.to_string(),
+    }
+}
+
 /// Loads `libtorch_cuda.so`, which registers the CUDA kernels. The linker drops it, as nothing refers to its symbols.
 fn load_cuda() -> Result<(), String> {
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();

@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 use crate::checkpoint::LoadedModel;
 use crate::{
     Checkpoint, DeviceChoice, ModelConfig, NoiseSchedule, Precision, RestoreError, Restorer, Sampler,
-    seeded_noise,
+    device_name, seeded_noise,
 };
 
 /// How to run a model; the defaults are the model's own.
@@ -163,6 +163,17 @@ impl DiffusionRestorer {
 impl Restorer for DiffusionRestorer {
     fn crop_size(&self) -> u32 {
         self.config.crop_size
+    }
+
+    fn description(&self) -> String {
+        let size = self.config.crop_size;
+        format!(
+            "diffusion model for {size}×{size} faces, {} steps of {}, on {} in {}",
+            self.steps(),
+            self.sampler,
+            device_name(self.device),
+            self.precision
+        )
     }
 
     fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {

@@ -21,7 +21,7 @@ mod unet;
 pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;
 pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
-pub use device::{DeviceChoice, Precision, cpu_has_fast_bf16};
+pub use device::{DeviceChoice, Precision, cpu_has_fast_bf16, device_name};
 pub use diffusion::{DiffusionRestorer, RestorerOptions};
 pub use error::RestoreError;
 pub use noise::seeded_noise;

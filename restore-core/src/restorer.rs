@@ -12,6 +12,9 @@ pub trait Restorer: Send + Sync {
     /// Width and height in pixels of the aligned face that the network takes.
     fn crop_size(&self) -> u32;
 
+    /// What it is and where it computes, in a few words for a log.
+    fn description(&self) -> String;
+
     /// Restores `faces`, RGB in [-1, 1], `[N, 3, S, S]` float on any device, `S` the [crop size].
     /// `seeds` has one seed per face for the sampler's noise. The result has the shape of `faces`, is
     /// float32 on the CPU and is clipped to [-1, 1].

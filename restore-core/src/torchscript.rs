@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tch::{CModule, Device, IValue, Kind, Tensor};
 
-use crate::{DeviceChoice, Precision, RestoreError, Restorer, named_choice};
+use crate::{DeviceChoice, RestoreError, Restorer, device_name, named_choice};
 
 named_choice! {
     /// What pixel values a scripted network takes or gives.
@@ -21,7 +21,7 @@ named_choice! {
 
 impl PixelRange {
     /// (scale, offset) from [-1, 1] to this range.
-    fn from_signed(self) -> (f64, f64) {
+    fn scale_and_offset(self) -> (f64, f64) {
         match self {
             Self::Signed => (1.0, 0.0),
             Self::Unit => (0.5, 0.5),
@@ -43,8 +43,6 @@ pub struct TorchScriptOptions {
     pub output_index: usize,
     /// Where to compute.
     pub device: DeviceChoice,
-    /// In which precision; [`Precision::Auto`] is fp32, which every export runs in.
-    pub precision: Precision,
 }
 
 impl Default for TorchScriptOptions {
@@ -55,16 +53,14 @@ impl Default for TorchScriptOptions {
             output_range: PixelRange::Signed,
             output_index: 0,
             device: DeviceChoice::Auto,
-            precision: Precision::Auto,
         }
     }
 }
 
-/// Restores faces with a scripted network; the seeds are ignored.
+/// Restores faces with a scripted network, in fp32, which every export runs in; the seeds are ignored.
 pub struct TorchScriptRestorer {
     options: TorchScriptOptions,
     device: Device,
-    kind: Kind,
     /// One caller at a time: a scripted module is not `Sync`.
     module: Mutex<CModule>,
 }
@@ -83,7 +79,6 @@ impl TorchScriptRestorer {
             source,
         })?;
         let device = options.device.resolve()?;
-        let kind = options.precision.kind();
         let mut module = CModule::load_on_device(path, device).map_err(|error| {
             let text = error.to_string();
             RestoreError::model(
@@ -93,10 +88,7 @@ impl TorchScriptRestorer {
             )
         })?;
         module.f_set_eval()?;
-        if kind != Kind::Float {
-            module.to(device, kind, false);
-        }
-        Ok(Self { options: *options, device, kind, module: Mutex::new(module) })
+        Ok(Self { options: *options, device, module: Mutex::new(module) })
     }
 
     fn forward(&self, input: Tensor) -> Result<Tensor, RestoreError> {
@@ -123,6 +115,11 @@ impl Restorer for TorchScriptRestorer {
         self.options.crop_size
     }
 
+    fn description(&self) -> String {
+        let size = self.options.crop_size;
+        format!("TorchScript network for {size}×{size} faces, on {}", device_name(self.device))
+    }
+
     fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
         let size = i64::from(self.options.crop_size);
         let count = seeds.len() as i64;
@@ -136,13 +133,12 @@ impl Restorer for TorchScriptRestorer {
             return Ok(faces.f_to_kind(Kind::Float)?);
         }
         let _no_grad = tch::no_grad_guard();
-        let (scale, offset) = self.options.input_range.from_signed();
+        let (scale, offset) = self.options.input_range.scale_and_offset();
         let input = faces
             .f_to_device(self.device)?
             .f_to_kind(Kind::Float)?
             .f_mul_scalar(scale)?
-            .f_add_scalar(offset)?
-            .f_to_kind(self.kind)?;
+            .f_add_scalar(offset)?;
         let output = self.forward(input)?;
         if output.size() != [count, 3, size, size] {
             return Err(RestoreError::Shape(format!(
@@ -151,7 +147,7 @@ impl Restorer for TorchScriptRestorer {
                 faces.size()
             )));
         }
-        let (scale, offset) = self.options.output_range.from_signed();
+        let (scale, offset) = self.options.output_range.scale_and_offset();
         Ok(output
             .f_to_kind(Kind::Float)?
             .f_sub_scalar(offset)?

@@ -1,0 +1,97 @@
+//! What can go wrong when the element starts, and in a single frame. The texts are shown to users.
+
+use std::path::PathBuf;
+
+use face_detect::DetectError;
+use restore_core::RestoreError;
+
+/// The element cannot start; the state change fails with this text as an error message on the bus.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file that the user named is not there.
+    #[error("there is no file {} (property `{property}`). {remedy}", path.display())]
+    NoSuchFile {
+        /// The property that names it.
+        property: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// A shipped file is in none of the places where it is looked for.
+    #[error("{file} is in none of the places where it is looked for: {}. {remedy}", list(.searched))]
+    NotFound {
+        /// The file's name.
+        file: &'static str,
+        /// Every place looked at.
+        searched: Vec<PathBuf>,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// A property has a value that cannot be used.
+    #[error("the property `{property}` cannot be {value:?}: {reason}")]
+    Property {
+        /// The property.
+        property: &'static str,
+        /// Its value.
+        value: String,
+        /// Why not, and what it may be.
+        reason: &'static str,
+    },
+    /// The face detector's file cannot be used.
+    #[error(transparent)]
+    Detector(#[from] DetectError),
+    /// The restoration model cannot be used.
+    #[error(transparent)]
+    Model(#[from] RestoreError),
+}
+
+impl StartError {
+    /// The message for the bus: the error's text is the user's text.
+    #[must_use]
+    pub fn to_message(&self) -> gst::ErrorMessage {
+        let domain = match self {
+            Self::NoSuchFile { .. } | Self::NotFound { .. } => gst::ResourceError::NotFound,
+            Self::Property { .. } | Self::Model(RestoreError::Device { .. }) => gst::ResourceError::Settings,
+            Self::Detector(_) | Self::Model(_) => gst::ResourceError::OpenRead,
+        };
+        gst::error_msg!(domain, ("{self}"), ["{self:?}"])
+    }
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
+}
+
+/// A frame could not be restored; it passes untouched and this is the text of a warning.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The frame's memory is not what its caps promise.
+    #[error("the frame's memory does not fit its caps: {0}")]
+    Layout(String),
+    /// A step before or after restoration failed.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// The restoration network failed.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// OpenCV failed while pixels were converted.
+    #[error("OpenCV failed while pixels were converted: {0}")]
+    OpenCv(#[from] opencv::Error),
+    /// A bug: the code for the frame panicked.
+    #[error("internal error: {0}")]
+    Panic(String),
+}
+
+impl FrameError {
+    /// From what `catch_unwind` caught.
+    #[must_use]
+    pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self::Panic(text.unwrap_or_else(|| "a panic without a text".into()))
+    }
+}

@@ -1,0 +1,40 @@
+//! What several tests need: a photograph, and a model file with untrained weights.
+
+use std::path::{Path, PathBuf};
+
+use opencv::core::Mat;
+use opencv::{imgcodecs, imgproc};
+use restore_core::{Checkpoint, Design, DiffusionConfig, InferenceConfig, ModelConfig, Sampler, UNetConfig};
+
+/// The astronaut: 512×512 pixels, RGB, one face, nose tip near (223, 130).
+pub fn astronaut() -> Mat {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/astronaut.png");
+    let image = imgcodecs::imread(path, imgcodecs::IMREAD_COLOR).unwrap();
+    let mut rgb = Mat::default();
+    imgproc::cvt_color_def(&image, &mut rgb, imgproc::COLOR_BGR2RGB).unwrap();
+    rgb
+}
+
+/// The shipped detector.
+pub fn detector() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(crate::locate::DEFAULT_DETECTOR)
+}
+
+/// Writes a small diffusion model (64×64 pixels, one step) into `folder`.
+pub fn untrained_model(folder: &Path) -> PathBuf {
+    let unet = UNetConfig {
+        design: Design::Lean,
+        base_channels: 16,
+        channel_mults: vec![1, 2],
+        blocks: vec![1, 1],
+        head_channels: 16,
+        // A residual network starts as the identity, which would leave nothing to see.
+        residual: false,
+        ..UNetConfig::fast()
+    };
+    let inference = InferenceConfig { steps: 1, sampler: Sampler::Ddim };
+    let config = ModelConfig { crop_size: 64, unet, diffusion: DiffusionConfig::default(), inference };
+    let path = folder.join("untrained.safetensors");
+    Checkpoint::untrained(&config, 1).unwrap().save(&path, tch::Kind::Float).unwrap();
+    path
+}

@@ -1,0 +1,56 @@
+//! Opens the detector and the restoration model that the properties choose.
+
+use std::path::Path;
+
+use face_detect::FaceDetector;
+use restore_core::{
+    DeviceChoice, DiffusionRestorer, Restorer, RestorerOptions, TorchScriptOptions, TorchScriptRestorer,
+};
+
+use crate::error::StartError;
+use crate::facerestore::ModelSettings;
+use crate::locate::{DETECTOR, MODEL};
+use crate::pipeline::Pipeline;
+
+/// File name endings that mean TorchScript; every other file is taken as a checkpoint of this project.
+const TORCHSCRIPT_EXTENSIONS: [&str; 3] = ["pt", "pth", "torchscript"];
+
+/// Loads both networks. `plugin` is the plugin's own file, near which shipped files are looked for. Returns also a
+/// line for the log: what was loaded, and where it computes.
+///
+/// # Errors
+/// [`StartError`], whose text names the file or property and the remedy.
+pub fn open(settings: &ModelSettings, plugin: &Path) -> Result<(Pipeline, String), StartError> {
+    let detector = FaceDetector::open(&DETECTOR.locate(settings.detector.as_deref(), plugin)?)?;
+    let model = MODEL.locate(settings.model.as_deref(), plugin)?;
+    let restorer = open_restorer(&model, settings)?;
+    let loaded = format!("{}: {}", model.display(), restorer.description());
+    Ok((Pipeline::new(detector, restorer), loaded))
+}
+
+fn open_restorer(model: &Path, settings: &ModelSettings) -> Result<Box<dyn Restorer>, StartError> {
+    let device: DeviceChoice = settings.device.parse().map_err(|_| StartError::Property {
+        property: "device",
+        value: settings.device.clone(),
+        reason: "it must be auto, cpu, cuda or cuda:N",
+    })?;
+    let extension = model.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if TORCHSCRIPT_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {
+        let range = settings.torchscript_range.into();
+        let options = TorchScriptOptions {
+            input_range: range,
+            output_range: range,
+            output_index: settings.torchscript_output as usize,
+            device,
+            ..Default::default()
+        };
+        return Ok(Box::new(TorchScriptRestorer::open(model, &options)?));
+    }
+    let options = RestorerOptions {
+        device,
+        precision: Some(settings.precision.into()),
+        steps: (settings.steps > 0).then_some(settings.steps as usize),
+        sampler: settings.sampler.into(),
+    };
+    Ok(Box::new(DiffusionRestorer::open(model, &options)?))
+}

@@ -1,0 +1,122 @@
+//! A mapped video frame as planes of bytes with their strides, checked once so that the rest can index freely.
+
+use gst_video::{VideoFrameExt, VideoFrameRef};
+
+use super::Layout;
+use crate::error::FrameError;
+
+/// Most planes a format can have.
+const PLANES: usize = gst_video::VIDEO_MAX_PLANES;
+
+/// A frame that is read.
+pub struct FrameView<'a> {
+    layout: &'a Layout,
+    planes: [&'a [u8]; PLANES],
+    strides: [usize; PLANES],
+}
+
+/// A frame that is changed in place.
+pub struct FrameViewMut<'a> {
+    layout: &'a Layout,
+    planes: [&'a mut [u8]; PLANES],
+    strides: [usize; PLANES],
+}
+
+impl<'a> FrameView<'a> {
+    /// Views a mapped frame.
+    ///
+    /// # Errors
+    /// [`FrameError::Layout`] when its planes are not what `layout` needs.
+    pub fn new(layout: &'a Layout, frame: &'a VideoFrameRef<&gst::BufferRef>) -> Result<Self, FrameError> {
+        let strides = strides(frame.plane_stride())?;
+        Self::from_planes(layout, frame.planes_data(), strides)
+    }
+
+    /// Views planes of memory; `strides` in bytes.
+    ///
+    /// # Errors
+    /// [`FrameError::Layout`] when a plane is too short for `layout`.
+    pub fn from_planes(
+        layout: &'a Layout,
+        planes: [&'a [u8]; PLANES],
+        strides: [usize; PLANES],
+    ) -> Result<Self, FrameError> {
+        check(layout, planes.map(<[u8]>::len), strides)?;
+        Ok(Self { layout, planes, strides })
+    }
+
+    /// Size and sample layout.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        self.layout
+    }
+
+    /// The bytes of a plane, and the bytes from a row to the next.
+    #[must_use]
+    pub fn plane(&self, index: usize) -> (&'a [u8], usize) {
+        (self.planes[index], self.strides[index])
+    }
+}
+
+impl<'a> FrameViewMut<'a> {
+    /// Views a frame mapped for writing.
+    ///
+    /// # Errors
+    /// As [`FrameView::new`].
+    pub fn new(
+        layout: &'a Layout,
+        frame: &'a mut VideoFrameRef<&mut gst::BufferRef>,
+    ) -> Result<Self, FrameError> {
+        let strides = strides(frame.plane_stride())?;
+        Self::from_planes(layout, frame.planes_data_mut(), strides)
+    }
+
+    /// Views planes of memory; `strides` in bytes.
+    ///
+    /// # Errors
+    /// As [`FrameView::from_planes`].
+    pub fn from_planes(
+        layout: &'a Layout,
+        planes: [&'a mut [u8]; PLANES],
+        strides: [usize; PLANES],
+    ) -> Result<Self, FrameError> {
+        check(layout, planes.each_ref().map(|plane| plane.len()), strides)?;
+        Ok(Self { layout, planes, strides })
+    }
+
+    /// Size and sample layout.
+    #[must_use]
+    pub fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
+    /// The bytes of a plane, and the bytes from a row to the next.
+    pub fn plane_mut(&mut self, index: usize) -> (&mut [u8], usize) {
+        (&mut *self.planes[index], self.strides[index])
+    }
+}
+
+/// Strides as lengths; GStreamer's type allows bottom-up frames, which none of its elements makes for these formats.
+fn strides(strides: &[i32]) -> Result<[usize; PLANES], FrameError> {
+    let mut result = [0; PLANES];
+    for (slot, &stride) in result.iter_mut().zip(strides) {
+        *slot = usize::try_from(stride)
+            .map_err(|_| FrameError::Layout(format!("a plane has the negative stride {stride}")))?;
+    }
+    Ok(result)
+}
+
+fn check(layout: &Layout, lengths: [usize; PLANES], strides: [usize; PLANES]) -> Result<(), FrameError> {
+    for component in &layout.components {
+        let (length, stride) = (lengths[component.plane], strides[component.plane]);
+        let row = component.offset + (component.columns - 1) * component.step + 1;
+        let needed = (component.rows - 1) * stride + row;
+        if row > stride || needed > length {
+            return Err(FrameError::Layout(format!(
+                "plane {} of a {}×{} frame holds {length} bytes with stride {stride}, but {needed} bytes in rows of {row} are needed",
+                component.plane, layout.width, layout.height
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Where the colour samples of a raw video format lie in memory, from GStreamer's own table of formats.
+
+use face_detect::Region;
+use gst_video::{VideoFormat, VideoInfo};
+
+use super::Colour;
+
+/// The formats that the element takes: 8-bit RGB of any order, and 8-bit 4:2:0.
+pub const FORMATS: [VideoFormat; 14] = [
+    VideoFormat::Rgb,
+    VideoFormat::Bgr,
+    VideoFormat::Rgbx,
+    VideoFormat::Bgrx,
+    VideoFormat::Xrgb,
+    VideoFormat::Xbgr,
+    VideoFormat::Rgba,
+    VideoFormat::Bgra,
+    VideoFormat::Argb,
+    VideoFormat::Abgr,
+    VideoFormat::I420,
+    VideoFormat::Yv12,
+    VideoFormat::Nv12,
+    VideoFormat::Nv21,
+];
+
+/// Where one colour component (R, G, B or Y', Cb, Cr) lies. Alpha and padding are no components, so that
+/// nothing here can touch them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Component {
+    /// Index of the plane that holds it.
+    pub plane: usize,
+    /// Byte of its first sample within a row.
+    pub offset: usize,
+    /// Bytes from a sample to the next in a row.
+    pub step: usize,
+    /// log2 of how many pixels a sample covers horizontally.
+    pub shift_x: u32,
+    /// log2 of how many pixels a sample covers vertically.
+    pub shift_y: u32,
+    /// Samples in a row.
+    pub columns: usize,
+    /// Rows of samples.
+    pub rows: usize,
+}
+
+/// A rectangle of samples, half open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleRange {
+    /// First and one-past-last column.
+    pub columns: (usize, usize),
+    /// First and one-past-last row.
+    pub rows: (usize, usize),
+}
+
+impl Component {
+    /// The samples that cover any pixel of `region`, which must lie within the frame.
+    #[must_use]
+    pub fn samples(&self, region: Region) -> SampleRange {
+        let cover = |start: i32, length: i32, shift: u32| {
+            (start as usize >> shift, ((start + length - 1) as usize >> shift) + 1)
+        };
+        SampleRange {
+            columns: cover(region.x, region.width, self.shift_x),
+            rows: cover(region.y, region.height, self.shift_y),
+        }
+    }
+}
+
+/// Size and sample layout of the frames of one caps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Layout {
+    /// Frame width in pixels.
+    pub width: usize,
+    /// Frame height in pixels.
+    pub height: usize,
+    /// R, G, B or Y', Cb, Cr.
+    pub components: [Component; 3],
+    /// What the components mean.
+    pub colour: Colour,
+}
+
+impl Layout {
+    /// The layout of frames of `info`, whose format is one of [`FORMATS`].
+    #[must_use]
+    pub fn new(info: &VideoInfo) -> Self {
+        let format = info.format_info();
+        let component = |index: usize| Component {
+            plane: format.plane()[index] as usize,
+            offset: format.poffset()[index] as usize,
+            step: format.pixel_stride()[index] as usize,
+            shift_x: format.w_sub()[index],
+            shift_y: format.h_sub()[index],
+            columns: info.comp_width(index as u8) as usize,
+            rows: info.comp_height(index as u8) as usize,
+        };
+        Self {
+            width: info.width() as usize,
+            height: info.height() as usize,
+            components: [component(0), component(1), component(2)],
+            colour: Colour::new(info),
+        }
+    }
+
+    /// The part of `region` within the frame, if any.
+    #[must_use]
+    pub fn clip(&self, region: Region) -> Option<Region> {
+        let x = region.x.clamp(0, self.width as i32);
+        let y = region.y.clamp(0, self.height as i32);
+        let width = region.x.saturating_add(region.width).min(self.width as i32) - x;
+        let height = region.y.saturating_add(region.height).min(self.height as i32) - y;
+        (width > 0 && height > 0).then_some(Region { x, y, width, height })
+    }
+}

@@ -1,0 +1,98 @@
+//! Pictures for the networks, read from a frame: the pixels of a region, and the whole frame shrunk.
+
+use face_detect::Region;
+use opencv::boxed_ref::BoxedRef;
+use opencv::core::{CV_8UC, Mat, MatTraitConst, Rect, Size, ToInputArray};
+use opencv::imgproc;
+
+use super::{ChannelOrder, Component, FrameView};
+use crate::error::FrameError;
+
+/// The pixels of `region` as CV_8UC3, RGB. Chroma is interpolated linearly between its samples.
+///
+/// # Errors
+/// [`FrameError::OpenCv`]; `region` must lie within the frame.
+pub fn region_rgb(frame: &FrameView, region: Region) -> Result<Mat, FrameError> {
+    let [first, second, third] = frame.layout().components;
+    let stored = [
+        full_resolution(frame, &first, region)?,
+        full_resolution(frame, &second, region)?,
+        full_resolution(frame, &third, region)?,
+    ];
+    Ok(frame.layout().colour.join(stored, ChannelOrder::Rgb)?)
+}
+
+/// The whole frame shrunk to `width`×`height` pixels as CV_8UC3, BGR. The planes are shrunk as they are stored and
+/// only the small picture is converted.
+///
+/// # Errors
+/// [`FrameError::OpenCv`].
+pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> Result<Mat, FrameError> {
+    let size = Size::new(width as i32, height as i32);
+    let mut planes: [Option<Mat>; gst_video::VIDEO_MAX_PLANES] = Default::default();
+    let mut stored = <[Mat; 3]>::default();
+    for (component, channel) in frame.layout().components.iter().zip(&mut stored) {
+        let slot = &mut planes[component.plane];
+        let plane = match slot {
+            Some(plane) => plane,
+            None => slot.insert(resized(&plane_mat(frame, component)?, size)?),
+        };
+        opencv::core::extract_channel(plane, channel, component.offset as i32)?;
+    }
+    Ok(frame.layout().colour.join(stored, ChannelOrder::Bgr)?)
+}
+
+/// Box filter when shrinking, so that small faces do not alias; linear otherwise.
+fn resized(plane: &(impl MatTraitConst + ToInputArray), size: Size) -> Result<Mat, FrameError> {
+    let shrinks = size.width <= plane.cols() && size.height <= plane.rows();
+    let interpolation = if shrinks { imgproc::INTER_AREA } else { imgproc::INTER_LINEAR };
+    let mut result = Mat::default();
+    imgproc::resize(plane, &mut result, size, 0.0, 0.0, interpolation)?;
+    Ok(result)
+}
+
+/// One component at every pixel of `region`.
+fn full_resolution(frame: &FrameView, component: &Component, region: Region) -> Result<Mat, FrameError> {
+    let plane = plane_mat(frame, component)?;
+    let range = component.samples(region);
+    // A sample more on each side, so that chroma near the region's edge is interpolated as within it.
+    let margin = usize::from(component.shift_x > 0);
+    let left = range.columns.0.saturating_sub(margin);
+    let right = (range.columns.1 + margin).min(component.columns);
+    let top = range.rows.0.saturating_sub(margin);
+    let bottom = (range.rows.1 + margin).min(component.rows);
+    let samples =
+        Mat::roi(&plane, Rect::new(left as i32, top as i32, (right - left) as i32, (bottom - top) as i32))?;
+    let mut channel = Mat::default();
+    opencv::core::extract_channel(&samples, &mut channel, component.offset as i32)?;
+    if component.shift_x == 0 && component.shift_y == 0 {
+        return Ok(channel);
+    }
+    let size = Size::new(channel.cols() << component.shift_x, channel.rows() << component.shift_y);
+    let mut enlarged = Mat::default();
+    imgproc::resize(&channel, &mut enlarged, size, 0.0, 0.0, imgproc::INTER_LINEAR)?;
+    let within = Rect::new(
+        region.x - (left << component.shift_x) as i32,
+        region.y - (top << component.shift_y) as i32,
+        region.width,
+        region.height,
+    );
+    Ok(Mat::roi(&enlarged, within)?.try_clone()?)
+}
+
+/// The plane that holds `component`, all its channels, without a copy.
+fn plane_mat<'a>(frame: &FrameView<'a>, component: &Component) -> Result<BoxedRef<'a, Mat>, FrameError> {
+    let (bytes, stride) = frame.plane(component.plane);
+    // SAFETY: FrameView has checked that each of the `rows` rows of `columns` samples lies within `bytes`; the
+    // returned reference carries the lifetime of `bytes` and only allows reading.
+    let mat = unsafe {
+        Mat::new_rows_cols_with_data_unsafe(
+            component.rows as i32,
+            component.columns as i32,
+            CV_8UC(component.step as i32),
+            bytes.as_ptr().cast_mut().cast(),
+            stride,
+        )?
+    };
+    Ok(mat.into())
+}

@@ -1,0 +1,341 @@
+//! Every format against GStreamer's own converter, on a photograph, with odd sizes and padded rows.
+
+use face_detect::{Correction, Region};
+use gst_video::prelude::*;
+use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoInfo};
+use opencv::core::{CV_32FC1, Mat, MatTraitConst, MatTraitConstManual, Rect, Scalar, Size, Vec3b, Vec3f};
+use opencv::imgproc;
+
+use super::*;
+use crate::error::FrameError;
+
+/// Width and height of the photographs; odd, so that the last chroma samples cover fewer pixels.
+const SIZES: [(i32, i32); 2] = [(97, 73), (64, 48)];
+/// Value of bytes that belong to no sample.
+const PAD: u8 = 0xa5;
+
+type Readable = VideoFrame<gst_video::video_frame::Readable>;
+
+/// A frame in our own memory, rows padded.
+struct TestFrame {
+    layout: Layout,
+    planes: Vec<Vec<u8>>,
+    strides: [usize; 4],
+}
+
+impl TestFrame {
+    /// The picture (CV_8UC3, RGB) as GStreamer converts it to the format.
+    fn convert(picture: &Mat, info: &VideoInfo, padding: usize) -> Self {
+        let frame = converted(picture, info);
+        let layout = Layout::new(info);
+        let mut planes = Vec::new();
+        let mut strides = [0; 4];
+        for plane in 0..info.n_planes() {
+            let component = layout.components.iter().find(|c| c.plane == plane as usize).unwrap();
+            let source = frame.plane_data(plane).unwrap();
+            let source_stride = frame.plane_stride()[plane as usize] as usize;
+            let (row, stride) =
+                (component.columns * component.step, component.columns * component.step + padding);
+            let mut bytes = vec![PAD; stride * component.rows];
+            for y in 0..component.rows {
+                bytes[y * stride..][..row].copy_from_slice(&source[y * source_stride..][..row]);
+            }
+            planes.push(bytes);
+            strides[plane as usize] = stride;
+        }
+        Self { layout, planes, strides }
+    }
+
+    fn view(&self) -> FrameView<'_> {
+        let slices = std::array::from_fn(|index| self.planes.get(index).map_or(&[][..], Vec::as_slice));
+        FrameView::from_planes(&self.layout, slices, self.strides).unwrap()
+    }
+
+    fn view_mut(&mut self) -> FrameViewMut<'_> {
+        let mut slices: [&mut [u8]; 4] = Default::default();
+        for (slot, plane) in slices.iter_mut().zip(&mut self.planes) {
+            *slot = plane;
+        }
+        FrameViewMut::from_planes(&self.layout, slices, self.strides).unwrap()
+    }
+
+    /// The planes where samples that cover `region` are replaced by `PAD`: what must not change outside of it.
+    fn outside(&self, region: Region) -> Vec<Vec<u8>> {
+        let mut planes = self.planes.clone();
+        for component in &self.layout.components {
+            let range = component.samples(region);
+            for row in range.rows.0..range.rows.1 {
+                for column in range.columns.0..range.columns.1 {
+                    let byte =
+                        row * self.strides[component.plane] + component.offset + column * component.step;
+                    planes[component.plane][byte] = PAD;
+                }
+            }
+        }
+        planes
+    }
+}
+
+/// The picture as a frame of the format, by GStreamer's converter.
+fn converted(picture: &Mat, info: &VideoInfo) -> Readable {
+    let rgb = VideoInfo::builder(VideoFormat::Rgb, info.width(), info.height()).build().unwrap();
+    let allocate = |info: &VideoInfo| {
+        VideoFrame::from_buffer_writable(gst::Buffer::with_size(info.size()).unwrap(), info).unwrap()
+    };
+    let (mut source, mut target) = (allocate(&rgb), allocate(info));
+    let stride = source.plane_stride()[0] as usize;
+    let row = picture.cols() as usize * 3;
+    for y in 0..picture.rows() as usize {
+        source.plane_data_mut(0).unwrap()[y * stride..][..row]
+            .copy_from_slice(&picture.data_bytes().unwrap()[y * row..][..row]);
+    }
+    let mut config = gst_video::VideoConverterConfig::new();
+    // Without dithering the converter rounds, as we do.
+    config.set_dither_method(gst_video::VideoDitherMethod::None);
+    VideoConverter::new(&rgb, info, Some(config)).unwrap().frame(&source, &mut target);
+    VideoFrame::from_buffer_readable(target.into_buffer(), info).unwrap()
+}
+
+/// The astronaut's face, RGB.
+fn photo(width: i32, height: i32) -> Mat {
+    let image = crate::fixtures::astronaut();
+    let face = Mat::roi(&image, Rect::new(140, 20, 194, 146)).unwrap();
+    let mut small = Mat::default();
+    imgproc::resize(&face, &mut small, Size::new(width, height), 0.0, 0.0, imgproc::INTER_AREA).unwrap();
+    small
+}
+
+fn infos(width: i32, height: i32) -> Vec<VideoInfo> {
+    gst::init().unwrap();
+    let mut infos = Vec::new();
+    for format in FORMATS {
+        let builder = || VideoInfo::builder(format, width as u32, height as u32);
+        let plain = builder().build().unwrap();
+        if plain.is_rgb() {
+            infos.push(plain);
+            continue;
+        }
+        for colorimetry in ["bt601", "bt709", "bt2020", "1:4:0:0"] {
+            infos.push(builder().colorimetry(&colorimetry.parse().unwrap()).build().unwrap());
+        }
+    }
+    infos
+}
+
+fn mean_difference(a: &Mat, b: &Mat) -> f64 {
+    let mut difference = Mat::default();
+    opencv::core::absdiff(a, b, &mut difference).unwrap();
+    let mean = opencv::core::mean_def(&difference).unwrap();
+    (mean[0] + mean[1] + mean[2]) / 3.0
+}
+
+fn whole(width: i32, height: i32) -> Region {
+    Region { x: 0, y: 0, width, height }
+}
+
+/// A correction of `size` that varies over the region as `delta(x, y)`.
+fn correction(region: Region, delta: impl Fn(i32, i32) -> [f32; 3]) -> Correction {
+    let rows: Vec<Vec<Vec3f>> =
+        (0..region.height).map(|y| (0..region.width).map(|x| Vec3f::from(delta(x, y))).collect()).collect();
+    let mask =
+        Mat::new_rows_cols_with_default(region.height, region.width, CV_32FC1, Scalar::all(1.0)).unwrap();
+    Correction { region, delta: Mat::from_slice_2d(&rows).unwrap(), mask }
+}
+
+/// `picture` with the correction added by the plain formula, RGB.
+fn corrected(picture: &Mat, correction: &Correction) -> Mat {
+    let mut rows = picture.to_vec_2d::<Vec3b>().unwrap();
+    let Region { x, y, width, height } = correction.region;
+    for (j, row) in rows.iter_mut().skip(y as usize).take(height as usize).enumerate() {
+        for (i, pixel) in row.iter_mut().skip(x as usize).take(width as usize).enumerate() {
+            let delta = correction.delta.at_2d::<Vec3f>(j as i32, i as i32).unwrap();
+            for channel in 0..3 {
+                pixel[channel] = (f32::from(pixel[channel]) + delta[channel]).round().clamp(0.0, 255.0) as u8;
+            }
+        }
+    }
+    Mat::from_slice_2d(&rows).unwrap()
+}
+
+#[test]
+fn primaries_have_the_codes_of_the_standards() {
+    gst::init().unwrap();
+    // 8-bit codes of 100 % red, green, blue, white (BT.601 / BT.709 colour bars).
+    let expected = [
+        ("bt601", [[81, 90, 240], [145, 54, 34], [41, 240, 110], [235, 128, 128]]),
+        ("bt709", [[63, 102, 240], [173, 42, 26], [32, 240, 118], [235, 128, 128]]),
+        // JPEG: BT.601 at full range; Cr and Cb of a primary reach 255.5, which clips.
+        ("1:4:0:0", [[76, 85, 255], [150, 44, 21], [29, 255, 107], [255, 128, 128]]),
+    ];
+    for (colorimetry, codes) in expected {
+        let info = VideoInfo::builder(VideoFormat::I420, 16, 16)
+            .colorimetry(&colorimetry.parse().unwrap())
+            .build()
+            .unwrap();
+        let colour = Layout::new(&info).colour;
+        let primaries = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]];
+        for (rgb, code) in primaries.into_iter().zip(codes) {
+            let stored: [u8; 3] = std::array::from_fn(|index| colour.stored(index, rgb));
+            assert_eq!(stored, code, "{colorimetry} of {rgb:?}");
+        }
+    }
+}
+
+#[test]
+fn every_format_reads_as_the_picture_that_gstreamer_wrote() {
+    for (width, height) in SIZES {
+        let picture = photo(width, height);
+        for info in infos(width, height) {
+            let frame = TestFrame::convert(&picture, &info, 5);
+            let read = region_rgb(&frame.view(), whole(width, height)).unwrap();
+            let difference = mean_difference(&read, &picture);
+            // Half the chroma resolution costs a photograph one to two levels; `one_pixel_frames_…` has no such loss.
+            let limit = if info.is_rgb() { 0.0 } else { 2.0 };
+            assert!(difference <= limit, "{} {}: {difference}", info.name(), info.colorimetry());
+
+            for region in [
+                Region { x: 11, y: 7, width: 33, height: 21 },
+                Region { x: width - 9, y: height - 8, width: 9, height: 8 },
+                Region { x: 0, y: 3, width: 1, height: 1 },
+            ] {
+                let part = region_rgb(&frame.view(), region).unwrap();
+                let rect = Rect::new(region.x, region.y, region.width, region.height);
+                let same = Mat::roi(&read, rect).unwrap().try_clone().unwrap();
+                assert_eq!(mean_difference(&part, &same), 0.0, "{} {region:?}", info.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_detectors_picture_is_the_shrunk_frame() {
+    let (width, height) = SIZES[0];
+    let picture = photo(width, height);
+    let (mut small, mut expected) = (Mat::default(), Mat::default());
+    imgproc::resize(&picture, &mut small, Size::new(48, 36), 0.0, 0.0, imgproc::INTER_AREA).unwrap();
+    imgproc::cvt_color_def(&small, &mut expected, imgproc::COLOR_RGB2BGR).unwrap();
+    for info in infos(width, height) {
+        let frame = TestFrame::convert(&picture, &info, 3);
+        let difference = mean_difference(&shrunk_bgr(&frame.view(), 48, 36).unwrap(), &expected);
+        let limit = if info.is_rgb() { 0.0 } else { 2.0 };
+        assert!(difference <= limit, "{} {}: {difference}", info.name(), info.colorimetry());
+    }
+}
+
+#[test]
+fn a_correction_changes_every_format_as_it_changes_the_picture() {
+    let (width, height) = SIZES[0];
+    let picture = photo(width, height);
+    // Odd edges, and the bottom right corner, where chroma samples cover one pixel.
+    for region in
+        [Region { x: 21, y: 13, width: 40, height: 31 }, Region { x: 60, y: 40, width: 37, height: 33 }]
+    {
+        // Smooth, as chroma at half resolution cannot follow else; up to ±40 levels.
+        let wave = |x: i32, y: i32, phase: f32| 40.0 * ((x as f32 + 2.0 * y as f32) / 25.0 + phase).sin();
+        let correction = correction(region, |x, y| [wave(x, y, 0.0), wave(x, y, 1.0), wave(x, y, 2.0)]);
+        let target = corrected(&picture, &correction);
+        for info in infos(width, height) {
+            let mut frame = TestFrame::convert(&picture, &info, 7);
+            let before = frame.outside(region);
+            apply(&mut frame.view_mut(), std::slice::from_ref(&correction)).unwrap();
+            assert!(frame.outside(region) == before, "{}: bytes outside the region changed", info.name());
+
+            let read = region_rgb(&frame.view(), whole(width, height)).unwrap();
+            let difference = mean_difference(&read, &target);
+            let limit = if info.is_rgb() { 0.0 } else { 2.5 };
+            assert!(difference <= limit, "{} {}: {difference}", info.name(), info.colorimetry());
+        }
+    }
+}
+
+#[test]
+fn corrections_that_round_to_nothing_leave_every_bit() {
+    let (width, height) = SIZES[0];
+    let picture = photo(width, height);
+    let correction = correction(whole(width, height), |x, _| if x % 2 == 0 { [0.49; 3] } else { [-0.49; 3] });
+    for info in infos(width, height) {
+        let mut frame = TestFrame::convert(&picture, &info, 0);
+        let before = frame.planes.clone();
+        apply(&mut frame.view_mut(), std::slice::from_ref(&correction)).unwrap();
+        assert!(frame.planes == before, "{} {}", info.name(), info.colorimetry());
+    }
+}
+
+#[test]
+fn sums_clip_to_the_nominal_range_and_never_wrap() {
+    let picture = photo(64, 48);
+    for info in infos(64, 48) {
+        for (level, code) in [(400.0, 1), (-400.0, 0)] {
+            let mut frame = TestFrame::convert(&picture, &info, 0);
+            let all = correction(whole(64, 48), |_, _| [level; 3]);
+            apply(&mut frame.view_mut(), &[all]).unwrap();
+            let component = frame.layout.components[0];
+            let (low, high) = frame.layout.colour.nominal[0];
+            let expected = if code == 1 { high } else { low } as u8;
+            assert!(
+                frame.planes[component.plane]
+                    .iter()
+                    .skip(component.offset)
+                    .step_by(component.step)
+                    .all(|&byte| byte == expected),
+                "{} {level}",
+                info.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn one_pixel_frames_work_in_every_format() {
+    let picture = Mat::from_slice_2d(&[[Vec3b::from([200, 100, 50])]]).unwrap();
+    for info in infos(1, 1) {
+        let mut frame = TestFrame::convert(&picture, &info, 2);
+        apply(&mut frame.view_mut(), &[correction(whole(1, 1), |_, _| [-60.0, 20.0, 40.0])]).unwrap();
+        let read = region_rgb(&frame.view(), whole(1, 1)).unwrap();
+        let pixel = *read.at_2d::<Vec3b>(0, 0).unwrap();
+        for (value, expected) in pixel.0.into_iter().zip([140, 120, 90]) {
+            let limit = if info.is_rgb() { 0 } else { 3 };
+            assert!(value.abs_diff(expected) <= limit, "{}: {pixel:?}", info.name());
+        }
+        assert_eq!(shrunk_bgr(&frame.view(), 1, 1).unwrap().size().unwrap(), Size::new(1, 1));
+    }
+}
+
+#[test]
+fn filled_rectangles_have_their_colour_and_stay_within_the_frame() {
+    let (width, height) = SIZES[0];
+    let picture = photo(width, height);
+    for info in infos(width, height) {
+        let mut frame = TestFrame::convert(&picture, &info, 1);
+        let inside = Region { x: 80, y: 60, width: 17, height: 13 };
+        let before = frame.outside(inside);
+        fill(&mut frame.view_mut(), Region { x: 80, y: 60, width: 1000, height: i32::MAX }, [0, 255, 0]);
+        fill(&mut frame.view_mut(), Region { x: -50, y: -50, width: 50, height: 50 }, [255, 0, 0]);
+        assert!(frame.outside(inside) == before, "{}", info.name());
+        let pixel = region_rgb(&frame.view(), Region { x: 90, y: 66, width: 1, height: 1 }).unwrap();
+        let pixel = pixel.at_2d::<Vec3b>(0, 0).unwrap();
+        assert!(pixel[0] <= 3 && pixel[1] >= 252 && pixel[2] <= 3, "{}: {pixel:?}", info.name());
+    }
+}
+
+#[test]
+fn memory_or_corrections_that_do_not_fit_are_refused_before_a_byte_changes() {
+    let info = infos(64, 48).remove(0);
+    let mut frame = TestFrame::convert(&photo(64, 48), &info, 0);
+    let short = [&frame.planes[0][1..], &[], &[], &[]];
+    assert!(matches!(
+        FrameView::from_planes(&frame.layout, short, frame.strides),
+        Err(FrameError::Layout(_))
+    ));
+    let narrow = [&frame.planes[0][..], &[], &[], &[]];
+    assert!(matches!(
+        FrameView::from_planes(&frame.layout, narrow, [190, 0, 0, 0]),
+        Err(FrameError::Layout(_))
+    ));
+
+    let before = frame.planes.clone();
+    let good = correction(whole(8, 8), |_, _| [50.0; 3]);
+    let outside = correction(Region { x: 60, y: 0, width: 8, height: 8 }, |_, _| [50.0; 3]);
+    assert!(matches!(apply(&mut frame.view_mut(), &[good, outside]), Err(FrameError::Layout(_))));
+    assert!(frame.planes == before);
+}
