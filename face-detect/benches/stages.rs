@@ -1,0 +1,79 @@
+//! Time of each stage of one frame: detect, align, paste.
+
+use std::hint::black_box;
+use std::path::Path;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use face_detect::{
+    DetectOptions, FaceDetector, InputSize, PasteOptions, Region, Similarity, align, correction, face_region,
+    face_to_crop, paste, template,
+};
+use opencv::core::{Mat, Rect, Size};
+use opencv::imgcodecs::{IMREAD_COLOR, imread};
+use opencv::imgproc::{INTER_AREA, resize};
+use opencv::prelude::*;
+
+/// Eyes to mouth of the template make a face whose box is about half as wide as the crop.
+const FACE_SHARE: f64 = 0.5;
+
+fn repository(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path).to_str().unwrap().to_owned()
+}
+
+fn astronaut(width: i32, height: i32) -> Mat {
+    let photo = imread(repository("tests/data/astronaut.png"), IMREAD_COLOR).unwrap();
+    let mut image = Mat::default();
+    resize(&photo, &mut image, Size::new(width, height), 0.0, 0.0, INTER_AREA).unwrap();
+    image
+}
+
+/// The transform that brings a face of `face_size` pixels in the middle of a 1280×720 frame to the crop.
+fn to_crop(face_size: f64, crop_size: u32) -> Similarity {
+    let crop = face_size / FACE_SHARE;
+    let landmarks = template(512).map(|mut point| {
+        point.x = (640.0 + (f64::from(point.x) / 512.0 - 0.5) * crop) as f32;
+        point.y = (360.0 + (f64::from(point.y) / 512.0 - 0.5) * crop) as f32;
+        point
+    });
+    face_to_crop(&landmarks, crop_size).unwrap()
+}
+
+fn detect(criterion: &mut Criterion) {
+    let model = repository("models/face_detection_yunet_2023mar.onnx");
+    let mut detector = FaceDetector::open(Path::new(&model)).unwrap();
+    for (width, height) in [(320, 320), (640, 384)] {
+        let image = astronaut(width, height);
+        let input = InputSize { width: width as u32, height: height as u32, scale: 1.0 };
+        criterion.bench_function(&format!("detect/{width}x{height}"), |bencher| {
+            bencher.iter(|| detector.detect_scaled(&image, input, &DetectOptions::default()).unwrap());
+        });
+    }
+}
+
+fn align_and_paste(criterion: &mut Criterion) {
+    let frame = astronaut(1280, 720);
+    for crop_size in [256, 512] {
+        let to_crop = to_crop(300.0, crop_size);
+        let region = face_region(&to_crop, crop_size, 1280, 720).unwrap();
+        let Region { x, y, width, height } = region;
+        let part = Mat::roi(&frame, Rect::new(x, y, width, height)).unwrap();
+        criterion.bench_function(&format!("align/300px-face-to-{crop_size}"), |bencher| {
+            bencher.iter(|| align(&part, region, black_box(&to_crop), crop_size).unwrap());
+        });
+
+        let aligned = align(&part, region, &to_crop, crop_size).unwrap();
+        let mut restored = Mat::default();
+        opencv::core::bitwise_not(&aligned, &mut restored, &opencv::core::no_array()).unwrap();
+        let options = PasteOptions::default();
+        criterion.bench_function(&format!("correction/{crop_size}-to-300px-face"), |bencher| {
+            bencher.iter(|| correction(&aligned, &restored, &to_crop, 1280, 720, &options).unwrap());
+        });
+        let mut target = frame.try_clone().unwrap();
+        criterion.bench_function(&format!("paste/{crop_size}-to-300px-face"), |bencher| {
+            bencher.iter(|| paste(&mut target, &aligned, &restored, &to_crop, &options).unwrap());
+        });
+    }
+}
+
+criterion_group!(benches, detect, align_and_paste);
+criterion_main!(benches);

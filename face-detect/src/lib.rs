@@ -1,0 +1,38 @@
+//! Where are the faces? Detection, alignment to the FFHQ template and paste-back, on OpenCV.
+//!
+//! The three steps of one frame:
+//!
+//! 1. [`FaceDetector`] (YuNet through `cv::dnn`) finds faces with five landmarks each.
+//! 2. [`face_to_crop`] fits the [`Similarity`] that carries those landmarks onto the FFHQ
+//!    [`template`], and [`align`] samples the crop that a restoration network wants.
+//! 3. [`paste`] (or [`correction`], for frames that are not one BGR image) puts back what the
+//!    network changed, inside a feathered mask; every other byte of the frame stays as it was.
+//!
+//! Coordinates are pixels of the frame; integer coordinates are pixel centres everywhere, so a
+//! frame of width `w` spans `-0.5` to `w - 0.5`. Images are OpenCV `Mat`s.
+
+mod align;
+mod detector;
+mod error;
+mod face;
+mod image;
+mod input_size;
+mod mask;
+mod nms;
+mod paste;
+mod region;
+mod similarity;
+mod template;
+mod tone;
+mod warp;
+mod yunet;
+
+pub use align::align;
+pub use detector::{DetectOptions, FaceDetector};
+pub use error::DetectError;
+pub use face::{BoundingBox, Face, Point};
+pub use input_size::InputSize;
+pub use paste::{Correction, PasteOptions, correction, paste};
+pub use region::{Region, face_region};
+pub use similarity::{Similarity, face_to_crop};
+pub use template::template;

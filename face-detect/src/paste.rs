@@ -1,0 +1,214 @@
+//! Paste-back: what restoration changed, added to the frame inside a feathered mask.
+
+use opencv::core::{
+    self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, Size, Vec3b, Vec3f, no_array,
+};
+use opencv::imgproc::{INTER_CUBIC, INTER_LINEAR};
+use opencv::prelude::*;
+
+use crate::error::DetectError;
+use crate::image::check_bgr;
+use crate::mask::{LEAST_WEIGHT, face_mask, mask_bounds};
+use crate::region::Region;
+use crate::similarity::Similarity;
+use crate::tone::remove_tone;
+use crate::warp::{antialias, warp};
+
+/// How a restored face is pasted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PasteOptions {
+    /// Share of the change that is applied: 0 leaves the frame as it is, 1 applies all of it.
+    pub strength: f32,
+    /// Keep the frame's brightness and colour at large: the change loses its low frequencies
+    /// (Gaussian, σ an eighth of the crop) and its mean.
+    pub keep_color: bool,
+}
+
+impl Default for PasteOptions {
+    fn default() -> Self {
+        Self { strength: 1.0, keep_color: true }
+    }
+}
+
+/// What restoration changes, at the frame's scale.
+#[derive(Debug, Clone)]
+pub struct Correction {
+    /// The rectangle of the frame that the two images cover; inside the frame and inside
+    /// [`face_region`](crate::face_region).
+    pub region: Region,
+    /// The change, `CV_32FC3`, in units of 0..255 and the crops' channel order, already multiplied
+    /// by mask and strength; exactly 0 where the mask is.
+    pub delta: Mat,
+    /// The mask, `CV_32FC1`, 0 to 1, without the strength.
+    pub mask: Mat,
+}
+
+impl Correction {
+    /// Adds the change to the frame, rounded and saturated. Pixels with mask 0 are not touched.
+    ///
+    /// # Errors
+    /// When `frame` is not `CV_8UC3` or does not hold `region`.
+    pub fn apply(&self, frame: &mut impl MatTrait) -> Result<(), DetectError> {
+        let size = check_bgr("frame", frame)?;
+        let Region { x, y, width, height } = self.region;
+        let fits = |start: i32, length: i32, limit: i32| {
+            start >= 0 && length >= 0 && start.checked_add(length).is_some_and(|end| end <= limit)
+        };
+        if !(fits(x, width, size.width) && fits(y, height, size.height)) {
+            return Err(DetectError::WrongImage {
+                what: "frame",
+                expected: format!("an image that holds {:?}", self.region),
+                found: format!("{}x{} pixels", size.width, size.height),
+            });
+        }
+        let at = || DetectError::at("pasting a face");
+        for row in 0..height {
+            let mask = self.mask.at_row::<f32>(row).map_err(at())?;
+            let delta = self.delta.at_row::<Vec3f>(row).map_err(at())?;
+            let pixels = frame.at_row_mut::<Vec3b>(y + row).map_err(at())?;
+            let pixels = &mut pixels[x as usize..(x + width) as usize];
+            for ((pixel, change), weight) in pixels.iter_mut().zip(delta).zip(mask) {
+                if *weight > 0.0 {
+                    for (value, change) in pixel.0.iter_mut().zip(change.0) {
+                        // The cast saturates.
+                        *value = (f32::from(*value) + change).round() as u8;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The correction that turns the frame's face, seen as `aligned`, into `restored`:
+/// `mask · strength · warp⁻¹(restored − aligned)`. `None` when it would change nothing, because the mask misses
+/// the frame or the strength is 0.
+///
+/// `aligned` is what [`align`](crate::align) gave for `to_crop`, `restored` the network's answer to it; both
+/// square `CV_8UC3` of one size and channel order. Since only the difference is warped, a
+/// face that the network left alone leaves the frame bit-identical, and detail finer than
+/// the crop stays. Where the warp shrinks (a face that was enlarged for the crop) the difference is filtered first.
+///
+/// # Errors
+/// When the crops are not of that kind, the strength is not within 0 to 1, `to_crop` has no
+/// inverse, or OpenCV fails.
+pub fn correction(
+    aligned: &impl MatTraitConst,
+    restored: &impl MatTraitConst,
+    to_crop: &Similarity,
+    frame_width: u32,
+    frame_height: u32,
+    options: &PasteOptions,
+) -> Result<Option<Correction>, DetectError> {
+    let crop_size = check_crops(aligned, restored)?;
+    to_crop.check()?;
+    if !(0.0..=1.0).contains(&options.strength) {
+        return Err(DetectError::WrongValue {
+            what: "strength",
+            value: options.strength.to_string(),
+            expected: "from 0 to 1",
+        });
+    }
+    let bounds = mask_bounds(crop_size);
+    let footprint = bounds.transformed(&to_crop.inverse());
+    let (Some(region), Some(support)) =
+        (footprint.clipped(frame_width, frame_height), bounds.clipped(crop_size, crop_size))
+    else {
+        return Ok(None);
+    };
+    if options.strength == 0.0 {
+        return Ok(None);
+    }
+
+    let mask = face_mask(crop_size, support)?;
+    let mut change = difference(restored, aligned, support)?;
+    if options.keep_color {
+        remove_tone(&mut change, &mask, crop_size)?;
+    }
+    let scale = to_crop.scale();
+    if let Some(filtered) = antialias(&change, 1.0 / scale)? {
+        change = filtered;
+    }
+    let to_support =
+        to_crop.with_origin(region.x, region.y).translated(-f64::from(support.x), -f64::from(support.y));
+    let size = Size::new(region.width, region.height);
+    // Enlarging with straight lines would show the crop's grid in a large face.
+    let interpolation = if scale < 1.0 { INTER_CUBIC } else { INTER_LINEAR };
+    let mut delta = warp(&change, &to_support, size, interpolation, BORDER_REPLICATE)?;
+    let mut mask = warp(&mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
+    weigh(&mut delta, &mut mask, options.strength).map_err(DetectError::at("masking a face"))?;
+    Ok(Some(Correction { region, delta, mask }))
+}
+
+/// Pastes a restored face into the frame (`CV_8UC3`, channels as in the crops): [`correction`], then
+/// [`Correction::apply`]. Only pixels inside the mask are touched.
+///
+/// Faces are pasted one after another, and since each paste adds a change, none overwrites another.
+/// Where two masks overlap both changes add up; to have the second face start from the first one's
+/// result instead, align it from the frame that holds the first paste.
+///
+/// # Errors
+/// As [`correction`], and when the frame is empty or not `CV_8UC3`; the frame is then unchanged.
+pub fn paste(
+    frame: &mut impl MatTrait,
+    aligned: &impl MatTraitConst,
+    restored: &impl MatTraitConst,
+    to_crop: &Similarity,
+    options: &PasteOptions,
+) -> Result<(), DetectError> {
+    let size = check_bgr("frame", frame)?;
+    let (width, height) = (size.width as u32, size.height as u32);
+    match correction(aligned, restored, to_crop, width, height, options)? {
+        Some(correction) => correction.apply(frame),
+        None => Ok(()),
+    }
+}
+
+/// The side of two square crops of the same kind.
+fn check_crops(aligned: &impl MatTraitConst, restored: &impl MatTraitConst) -> Result<u32, DetectError> {
+    let size = check_bgr("aligned face", aligned)?;
+    let restored_size = check_bgr("restored face", restored)?;
+    let wrong = |what, expected: String, found: Size| {
+        let found = format!("{}x{} pixels", found.width, found.height);
+        Err(DetectError::WrongImage { what, expected, found })
+    };
+    if size.width != size.height {
+        return wrong("aligned face", "a square image".to_owned(), size);
+    }
+    if restored_size != size {
+        let expected = format!("{0}x{0} pixels, as the aligned face", size.width);
+        return wrong("restored face", expected, restored_size);
+    }
+    Ok(size.width as u32)
+}
+
+/// `restored` − `aligned` as floats, within `support`: the mask needs no more of the crop.
+fn difference(
+    restored: &impl MatTraitConst,
+    aligned: &impl MatTraitConst,
+    support: Region,
+) -> Result<Mat, DetectError> {
+    let rect = Rect::new(support.x, support.y, support.width, support.height);
+    let mut change = Mat::default();
+    Mat::roi(restored, rect)
+        .and_then(|restored| {
+            core::subtract(&restored, &Mat::roi(aligned, rect)?, &mut change, &no_array(), CV_32F)
+        })
+        .map_err(DetectError::at("comparing the restored with the aligned face"))?;
+    Ok(change)
+}
+
+/// Multiplies `delta` by the mask and the strength; weights too small to see become 0 in both.
+fn weigh(delta: &mut Mat, mask: &mut Mat, strength: f32) -> opencv::Result<()> {
+    for row in 0..mask.rows() {
+        let weights = mask.at_row_mut::<f32>(row)?;
+        for (weight, change) in weights.iter_mut().zip(delta.at_row_mut::<Vec3f>(row)?) {
+            if *weight < LEAST_WEIGHT {
+                *weight = 0.0;
+            }
+            let factor = *weight * strength;
+            change.0.iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+    Ok(())
+}
