@@ -1,0 +1,150 @@
+//! `idm restore`: restores aligned faces, or all faces of photos.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use image::RgbImage;
+use restore_core::DiffusionRestorer;
+
+use super::files::{self, Job, Jobs};
+use super::progress;
+use super::restorer_args::RestorerArgs;
+use crate::aligned::restore_aligned;
+use crate::degradation::seed_for;
+use crate::picture;
+
+/// Aligned faces in one batch of the network.
+const BATCH: usize = 8;
+
+/// Restore the faces of photos, or pictures that are aligned faces. Results are PNG files of the input's name and
+/// size; only what the network changed is added, so detail finer than its crop stays.
+///
+/// A photo without a face is written as it is. An interrupted run goes on where it was when started again:
+/// pictures that are in the output folder already are left alone. Broken pictures are skipped and named at the
+/// end; the exit code is then 1.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    restorer: RestorerArgs,
+    /// Sampling steps [default: the model's own]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    steps: Option<usize>,
+    /// Seed of the sampler's noise; each picture's own follows from it and its name
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model")]
+    seed: u64,
+    /// A photo or aligned face, or a folder of them
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Pictures")]
+    input: PathBuf,
+    /// Folder for the restored pictures
+    #[arg(long, value_name = "DIR", help_heading = "Pictures")]
+    output: PathBuf,
+    /// The pictures are aligned faces (square, as FFHQ cuts them): detect nothing
+    #[arg(long, help_heading = "Pictures")]
+    aligned: bool,
+    /// Share of the network's change that is applied: 0 keeps the picture, 1 takes the network's face
+    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = strength, help_heading = "Pictures")]
+    strength: f32,
+    /// The face detector [default: face_detection_yunet_2023mar.onnx beside the model]
+    #[arg(long, value_name = "FILE", help_heading = "Pictures")]
+    detector: Option<PathBuf>,
+}
+
+fn strength(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("it must be from 0 to 1".to_owned()) }
+}
+
+/// Restores every picture that has no result yet.
+///
+/// # Errors
+/// Unusable model, detector or folders, a failing network, a full disk, and broken pictures (after all others
+/// are done).
+pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
+    #[cfg(not(feature = "detect"))]
+    anyhow::ensure!(
+        args.aligned,
+        "this idm was built without the feature `detect`, so it finds no faces in photos: pass --aligned for \
+         aligned faces, or build it with default features"
+    );
+    let jobs = Jobs::find(&args.input, &args.output)?;
+    let restorer = args.restorer.restorer(&args.restorer.checkpoint()?, args.steps)?;
+    let failures = if args.aligned {
+        restore_faces(args, &restorer, &jobs.missing)?
+    } else {
+        restore_photos(args, &restorer, &jobs.missing)?
+    };
+    files::conclude("restored", &jobs, &failures, &args.output)
+}
+
+/// Restores aligned faces in batches. Returns the messages of broken pictures.
+fn restore_faces(
+    args: &RestoreArgs,
+    restorer: &DiffusionRestorer,
+    jobs: &[Job],
+) -> anyhow::Result<Vec<String>> {
+    let bar = progress::bar(jobs.len(), "faces");
+    let mut failures = Vec::new();
+    for batch in jobs.chunks(BATCH) {
+        let mut faces: Vec<(&Job, RgbImage)> = Vec::with_capacity(batch.len());
+        for job in batch {
+            match picture::read(&job.input) {
+                Ok(face) if face.width() == face.height() => faces.push((job, face)),
+                Ok(face) => failures.push(format!(
+                    "{}: {}×{} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
+                    job.input.display(),
+                    face.width(),
+                    face.height()
+                )),
+                Err(error) => failures.push(error.to_string()),
+            }
+        }
+        let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
+        let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
+        let restored = restore_aligned(restorer, &pictures, &seeds, args.strength)?;
+        for ((job, _), restored) in faces.iter().zip(&restored) {
+            picture::write(&job.output, restored)?;
+        }
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(failures)
+}
+
+/// Restores all faces of photos. Returns the messages of broken pictures.
+#[cfg(feature = "detect")]
+fn restore_photos(
+    args: &RestoreArgs,
+    restorer: &DiffusionRestorer,
+    jobs: &[Job],
+) -> anyhow::Result<Vec<String>> {
+    use crate::photo::PhotoRestorer;
+
+    let beside_model = || args.restorer.model.with_file_name("face_detection_yunet_2023mar.onnx");
+    let detector = args.detector.clone().unwrap_or_else(beside_model);
+    let mut photos = PhotoRestorer::open(&detector, restorer, args.strength)?;
+    let bar = progress::bar(jobs.len(), "photos");
+    let mut failures = Vec::new();
+    for job in jobs {
+        match picture::read(&job.input) {
+            Ok(photo) => {
+                let (restored, faces) = photos.restore(&photo, seed_for(args.seed, &job.name))?;
+                picture::write(&job.output, &restored)?;
+                let note = match faces {
+                    0 => "no face found, written as it is".to_owned(),
+                    1 => "1 face".to_owned(),
+                    faces => format!("{faces} faces"),
+                };
+                bar.suspend(|| println!("{}: {note}", job.input.display()));
+            }
+            Err(error) => failures.push(error.to_string()),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(failures)
+}
+
+#[cfg(not(feature = "detect"))]
+fn restore_photos(_: &RestoreArgs, _: &DiffusionRestorer, _: &[Job]) -> anyhow::Result<Vec<String>> {
+    anyhow::bail!("built without the feature `detect`")
+}

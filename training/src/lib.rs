@@ -1,0 +1,15 @@
+//! How does the network learn? Degradations, training, evaluation; the program `idm`.
+
+pub mod aligned;
+pub mod blur;
+pub mod commands;
+pub mod config;
+pub mod degradation;
+pub mod evaluate;
+pub mod loader;
+pub mod metrics;
+pub mod optimiser;
+#[cfg(feature = "detect")]
+pub mod photo;
+pub mod picture;
+pub mod trainer;
