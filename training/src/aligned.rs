@@ -55,7 +55,12 @@ pub fn restore_aligned(
 }
 
 /// `face` + `strength` · (`restored` − `seen`), the difference resized from the size of `seen` to that of `face`.
-fn add_correction(face: &RgbImage, seen: &RgbImage, restored: &[u8], strength: f32) -> Result<RgbImage, AlignedError> {
+fn add_correction(
+    face: &RgbImage,
+    seen: &RgbImage,
+    restored: &[u8],
+    strength: f32,
+) -> Result<RgbImage, AlignedError> {
     let mut correction = Rgb32FImage::new(seen.width(), seen.height());
     for ((value, &seen), &restored) in correction.iter_mut().zip(seen.as_raw()).zip(restored) {
         *value = strength * (f32::from(restored) - f32::from(seen));

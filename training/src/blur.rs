@@ -31,8 +31,8 @@ impl GaussianKernel {
         let radius = (size | 1) / 2;
         // A Gaussian narrower than this is a single pixel in 32-bit floats.
         let variance = sigma.max(1e-2).powi(2);
-        let weights = (0..=2 * radius)
-            .map(|index| (-0.5 * (index as f64 - radius as f64).powi(2) / variance).exp());
+        let weights =
+            (0..=2 * radius).map(|index| (-0.5 * (index as f64 - radius as f64).powi(2) / variance).exp());
         Self::Isotropic(normalised(weights.collect()))
     }
 
@@ -44,15 +44,13 @@ impl GaussianKernel {
         let size = size | 1;
         let radius = (size / 2) as f64;
         let (sin, cos) = rotation.sin_cos();
-        let (inverse_x, inverse_y) =
-            (sigma_x.max(1e-2).powi(-2), sigma_y.max(1e-2).powi(-2));
+        let (inverse_x, inverse_y) = (sigma_x.max(1e-2).powi(-2), sigma_y.max(1e-2).powi(-2));
         let mut weights = Vec::with_capacity(size * size);
         for row in 0..size {
             for column in 0..size {
                 let (x, y) = (column as f64 - radius, row as f64 - radius);
                 let (along, across) = (cos * x + sin * y, cos * y - sin * x);
-                weights
-                    .push((-0.5 * (along * along * inverse_x + across * across * inverse_y)).exp());
+                weights.push((-0.5 * (along * along * inverse_x + across * across * inverse_y)).exp());
             }
         }
         Self::Anisotropic { size, weights: normalised(weights) }
@@ -82,10 +80,9 @@ impl GaussianKernel {
                 // Down the columns of the padded rows, then along each row.
                 let mut columns = vec![0.0; padded.row];
                 for (y, out) in result.chunks_exact_mut(3 * picture.width() as usize).enumerate() {
-                    let down = taps.iter().map(|tap| Tap {
-                        offset: (y + tap.offset) * padded.row,
-                        weight: tap.weight,
-                    });
+                    let down = taps
+                        .iter()
+                        .map(|tap| Tap { offset: (y + tap.offset) * padded.row, weight: tap.weight });
                     sum_of_taps(&padded.values, &down.collect::<Vec<_>>(), &mut columns);
                     let along = taps.iter().map(|tap| Tap { offset: 3 * tap.offset, ..*tap });
                     sum_of_taps(&columns, &along.collect::<Vec<_>>(), out);
@@ -144,9 +141,7 @@ fn sum_of_taps(source: &[f32], taps: &[Tap], out: &mut [f32]) {
         start += BLOCK;
     }
     for (index, sum) in blocks.into_remainder().iter_mut().enumerate() {
-        *sum = taps
-            .iter()
-            .fold(0.0, |sum, tap| sum + tap.weight * source[tap.offset + start + index]);
+        *sum = taps.iter().fold(0.0, |sum, tap| sum + tap.weight * source[tap.offset + start + index]);
     }
 }
 
@@ -161,8 +156,7 @@ impl Padded {
     fn reflect_101(picture: &Rgb32FImage, radius: usize) -> Self {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         let row = 3 * (width + 2 * radius);
-        let columns: Vec<usize> =
-            (0..width + 2 * radius).map(|x| 3 * mirrored(x, radius, width)).collect();
+        let columns: Vec<usize> = (0..width + 2 * radius).map(|x| 3 * mirrored(x, radius, width)).collect();
         let mut values = Vec::with_capacity(row * (height + 2 * radius));
         for y in 0..height + 2 * radius {
             let source = &picture.as_raw()[3 * width * mirrored(y, radius, height)..][..3 * width];

@@ -89,9 +89,8 @@ impl Degradation {
     /// # Errors
     /// [`DegradationError::Recipe`] with the first field that is wrong.
     pub fn validate(&self) -> Result<(), DegradationError> {
-        let ordered = |range: [f64; 2], least: f64| {
-            range[0] >= least && range[0] <= range[1] && range[1].is_finite()
-        };
+        let ordered =
+            |range: [f64; 2], least: f64| range[0] >= least && range[0] <= range[1] && range[1].is_finite();
         let quality = self.quality.map(f64::from);
         let ranges = [
             ("sigma", self.sigma, ordered(self.sigma, 0.0), "two numbers, 0 <= low <= high"),
@@ -212,8 +211,7 @@ impl DegradationParams {
         let blurred = self.kernel(ratio).apply(&to_f32(clean));
         let scale = (self.scale * ratio).max(1.0);
         let shrunken = |side: u32| ((f64::from(side) / scale) as u32).max(1);
-        let mut small =
-            resize_bilinear_f32(&blurred, shrunken(width), shrunken(height))?;
+        let mut small = resize_bilinear_f32(&blurred, shrunken(width), shrunken(height))?;
         self.add_noise(&mut small);
         let coded = through_jpeg(&to_rgb8(&small), self.quality)?;
         Ok(to_rgb8(&resize_bilinear_f32(&to_f32(&coded), width, height)?))

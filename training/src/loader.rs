@@ -102,7 +102,8 @@ impl Loader {
         let mut workers = Vec::new();
         for worker in 0..count {
             let (sender, receiver) = bounded(AHEAD);
-            let (files, options, stop, broken) = (files.clone(), options.clone(), stop.clone(), broken.clone());
+            let (files, options, stop, broken) =
+                (files.clone(), options.clone(), stop.clone(), broken.clone());
             workers.push(std::thread::spawn(move || {
                 let mut batch = first + worker;
                 while !stop.load(Ordering::Relaxed) {
@@ -179,7 +180,8 @@ fn square(picture: RgbImage, size: u32) -> Result<RgbImage, PictureError> {
         return Ok(picture);
     }
     let side = width.min(height);
-    let cut = image::imageops::crop_imm(&picture, (width - side) / 2, (height - side) / 2, side, side).to_image();
+    let cut =
+        image::imageops::crop_imm(&picture, (width - side) / 2, (height - side) / 2, side, side).to_image();
     picture::resize_antialiased(&cut, size, size)
 }
 
@@ -199,7 +201,8 @@ fn make_pair(
                 if rng.random_bool(options.flip) {
                     image::imageops::flip_horizontal_in_place(&mut clean);
                 }
-                let degraded = options.degradation.draw(rng).apply(&clean).map_err(|error| error.to_string())?;
+                let degraded =
+                    options.degradation.draw(rng).apply(&clean).map_err(|error| error.to_string())?;
                 Ok((clean, degraded))
             });
         match made {

@@ -17,11 +17,9 @@ struct Cli {
 enum Command {
     /// Train a model on a folder of aligned faces
     Train(train::TrainArgs),
-    /// Write degraded pictures and the parameters that made them
+    // The help of these three is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
-    /// Restore the faces of photos, or aligned faces
     Restore(restore::RestoreArgs),
-    /// Measure a model on clean faces: PSNR and SSIM of input and output, step counts, authenticity
     Evaluate(evaluate::EvaluateArgs),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),

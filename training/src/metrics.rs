@@ -42,12 +42,8 @@ pub enum MetricError {
 /// [`MetricError`] when the sizes differ or there are no pixels.
 pub fn psnr(left: &RgbImage, right: &RgbImage) -> Result<f64, MetricError> {
     check_sizes(left, right, 1)?;
-    let squares: u64 = left
-        .as_raw()
-        .iter()
-        .zip(right.as_raw())
-        .map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2))
-        .sum();
+    let squares: u64 =
+        left.as_raw().iter().zip(right.as_raw()).map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2)).sum();
     let mean = squares as f64 / left.as_raw().len() as f64;
     Ok(10.0 * (PEAK * PEAK / mean).log10())
 }
@@ -100,7 +96,8 @@ fn ssim_of_plane(left: &[f64], right: &[f64], width: usize, height: usize) -> f6
 /// Gaussian-weighted means of every whole window of a plane, row by row.
 fn window_means(values: &[f64], width: usize, height: usize) -> Vec<f64> {
     let radius = (WINDOW / 2) as f64;
-    let weights: [f64; WINDOW] = std::array::from_fn(|i| (-0.5 * ((i as f64 - radius) / WINDOW_SIGMA).powi(2)).exp());
+    let weights: [f64; WINDOW] =
+        std::array::from_fn(|i| (-0.5 * ((i as f64 - radius) / WINDOW_SIGMA).powi(2)).exp());
     let sum: f64 = weights.iter().sum();
     let weights = weights.map(|weight| weight / sum);
     let columns = width - WINDOW + 1;
@@ -145,6 +142,10 @@ impl Mean {
             .collect();
         means.sort_by(f64::total_cmp);
         let quantile = |share: f64| means[((RESAMPLES - 1) as f64 * share).round() as usize];
-        Some(Self { mean: values.iter().sum::<f64>() / count as f64, low: quantile(0.025), high: quantile(0.975) })
+        Some(Self {
+            mean: values.iter().sum::<f64>() / count as f64,
+            low: quantile(0.025),
+            high: quantile(0.975),
+        })
     }
 }

@@ -84,7 +84,9 @@ impl AdamW {
     /// [`TchError`] when an entry is missing or of another shape.
     pub fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TchError> {
         let entry = |name: String| {
-            state.get(&name).ok_or_else(|| TchError::FileFormat(format!("the optimiser's state lacks {name}")))
+            state
+                .get(&name)
+                .ok_or_else(|| TchError::FileFormat(format!("the optimiser's state lacks {name}")))
         };
         self.steps = f64::try_from(entry("steps".to_owned())?.f_sum(tch::Kind::Double)?)? as i64;
         for slot in &mut self.slots {

@@ -82,8 +82,7 @@ pub enum PictureError {
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
 /// truncated, of another format or without pixels.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
-    let file =
-        File::open(path).map_err(|source| PictureError::Read { path: path.to_owned(), source })?;
+    let file = File::open(path).map_err(|source| PictureError::Read { path: path.to_owned(), source })?;
     let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
     let reader = ImageReader::new(BufReader::new(file))
         .with_guessed_format()
@@ -210,11 +209,7 @@ pub fn prepare_output_folder(folder: &Path) -> Result<(), PictureError> {
 ///
 /// # Errors
 /// [`PictureError::Resize`] when a side is 0.
-pub fn resize_antialiased(
-    picture: &RgbImage,
-    width: u32,
-    height: u32,
-) -> Result<RgbImage, PictureError> {
+pub fn resize_antialiased(picture: &RgbImage, width: u32, height: u32) -> Result<RgbImage, PictureError> {
     resize_rgb8(picture, width, height, ResizeAlg::Convolution(FilterType::Lanczos3))
 }
 
@@ -223,11 +218,7 @@ pub fn resize_antialiased(
 ///
 /// # Errors
 /// [`PictureError::Resize`] when a side is 0.
-pub fn resize_bilinear(
-    picture: &RgbImage,
-    width: u32,
-    height: u32,
-) -> Result<RgbImage, PictureError> {
+pub fn resize_bilinear(picture: &RgbImage, width: u32, height: u32) -> Result<RgbImage, PictureError> {
     resize_rgb8(picture, width, height, ResizeAlg::Interpolation(FilterType::Bilinear))
 }
 
@@ -235,7 +226,11 @@ pub fn resize_bilinear(
 ///
 /// # Errors
 /// [`PictureError::Resize`] when a side is 0.
-pub fn resize_bilinear_f32(picture: &Rgb32FImage, width: u32, height: u32) -> Result<Rgb32FImage, PictureError> {
+pub fn resize_bilinear_f32(
+    picture: &Rgb32FImage,
+    width: u32,
+    height: u32,
+) -> Result<Rgb32FImage, PictureError> {
     resize_rgb32f(picture, width, height, ResizeAlg::Interpolation(FilterType::Bilinear))
 }
 
@@ -325,10 +320,9 @@ fn resize(
     if [from.0, from.1, to.0, to.1].contains(&0) {
         return Err(failed("a side is 0".to_owned()));
     }
-    let source =
-        ImageRef::new(from.0, from.1, source, pixel).map_err(|error| failed(error.to_string()))?;
-    let mut target = Image::from_slice_u8(to.0, to.1, target, pixel)
-        .map_err(|error| failed(error.to_string()))?;
+    let source = ImageRef::new(from.0, from.1, source, pixel).map_err(|error| failed(error.to_string()))?;
+    let mut target =
+        Image::from_slice_u8(to.0, to.1, target, pixel).map_err(|error| failed(error.to_string()))?;
     Resizer::new()
         .resize(&source, &mut target, &ResizeOptions::new().resize_alg(algorithm))
         .map_err(|error| failed(error.to_string()))

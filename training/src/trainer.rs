@@ -115,7 +115,9 @@ impl Trainer {
         // Every iteration has generators of its own, so that a resumed run draws what it would have drawn.
         let mut rng = ChaCha8Rng::seed_from_u64(self.config.run.seed);
         rng.set_stream(self.iterations);
-        tch::manual_seed((self.config.run.seed as i64).wrapping_mul(1_000_003).wrapping_add(self.iterations as i64));
+        tch::manual_seed(
+            (self.config.run.seed as i64).wrapping_mul(1_000_003).wrapping_add(self.iterations as i64),
+        );
 
         let gammas: Vec<f32> = (0..x.size()[0]).map(|_| self.schedule.draw(&mut rng) as f32).collect();
         let gamma = Tensor::f_from_slice(&gammas)?.f_to_device(self.device)?;

@@ -21,7 +21,12 @@ fn path(path: &Path) -> &str {
 fn faces(folder: &Path) -> PathBuf {
     let out = folder.join("faces");
     std::fs::create_dir(&out).unwrap();
-    let cuts = [("astronaut.png", 150, 20, 180), ("astronaut.png", 170, 50, 130), ("biden.jpg", 250, 200, 560), ("biden.jpg", 320, 300, 420)];
+    let cuts = [
+        ("astronaut.png", 150, 20, 180),
+        ("astronaut.png", 170, 50, 130),
+        ("biden.jpg", 250, 200, 560),
+        ("biden.jpg", 320, 300, 420),
+    ];
     for (index, (name, x, y, side)) in cuts.into_iter().enumerate() {
         let picture = image::open(repository().join("tests/data").join(name)).unwrap().to_rgb8();
         let cut = image::imageops::crop_imm(&picture, x, y, side, side).to_image();
@@ -45,7 +50,17 @@ fn config(folder: &Path, name: &str, changes: &[(&str, &str)]) -> PathBuf {
 }
 
 fn train(config: &Path, data: &Path, output: &Path, more: &[&str]) -> Output {
-    let mut args = vec!["train", "--device", "cpu", "--config", path(config), "--data", path(data), "--output", path(output)];
+    let mut args = vec![
+        "train",
+        "--device",
+        "cpu",
+        "--config",
+        path(config),
+        "--data",
+        path(data),
+        "--output",
+        path(output),
+    ];
     args.extend(more);
     idm(&args)
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use restore_core::{Checkpoint, DeviceChoice, DiffusionRestorer, Precision, Restorer, RestorerOptions, device_name};
+use restore_core::{
+    Checkpoint, DeviceChoice, DiffusionRestorer, Precision, Restorer, RestorerOptions, device_name,
+};
 use tch::{Device, Kind, Tensor};
 
 /// Arguments of `idm bench`.
@@ -52,7 +54,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         sampler: None,
     };
     let restorer = DiffusionRestorer::new(&checkpoint, &args.model, &options)?;
-    let (device, precision, size) = (restorer.device(), restorer.precision(), i64::from(restorer.crop_size()));
+    let (device, precision, size) =
+        (restorer.device(), restorer.precision(), i64::from(restorer.crop_size()));
 
     // The machine's clock and its neighbours vary: the peak is taken before and after, and the better one counts.
     let peak_before = convolution_peak(device, precision.kind(), args.seconds / 4.0)?;
@@ -69,7 +72,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     println!("device      {} in {precision}, {} threads", device_name(device), tch::get_num_threads());
     println!("face        {size}×{size}, batch {}, {} steps", args.batch, args.steps);
     println!("work        {:.2} GFLOP a step and face", step_flops / 1e9);
-    println!("time        {:.1} ms a step and face, {:.1} ms a face", seconds / steps * 1e3, seconds / args.batch as f64 * 1e3);
+    println!(
+        "time        {:.1} ms a step and face, {:.1} ms a face",
+        seconds / steps * 1e3,
+        seconds / args.batch as f64 * 1e3
+    );
     println!("speed       {:.3} TFLOP/s", achieved / 1e12);
     println!("peak        {:.3} TFLOP/s (3×3 convolution, 256 channels, 64×64, {precision})", peak / 1e12);
     println!("share       {:.0} %", 100.0 * achieved / peak);

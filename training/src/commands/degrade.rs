@@ -17,8 +17,10 @@ use crate::picture::{self, PictureError};
 /// The file with a line of JSON for every picture.
 const RECORDS: &str = "degradations.jsonl";
 
-/// Degrade pictures as the paper does (Eq. 11: blur, down-sampling, noise, JPEG, back to the size) and write them
-/// as PNG, with the parameters of each in `degradations.jsonl`.
+/// Write degraded pictures and the parameters that made them
+///
+/// Pictures are degraded as in the paper (Eq. 11: blur, down-sampling, noise, JPEG, back to the size) and
+/// written as PNG, the parameters of each as a line of `degradations.jsonl`.
 ///
 /// A picture's parameters depend on the seed and its name alone. An interrupted run goes on where it was when
 /// started again. Broken pictures are skipped and named at the end; the exit code is then 1.

@@ -76,16 +76,18 @@ impl Jobs {
 /// When `failures`, the messages of broken pictures, is not empty.
 pub fn conclude(verb: &str, jobs: &Jobs, failures: &[String], output: &Path) -> anyhow::Result<()> {
     let done = jobs.missing.len() - failures.len();
+    let counted =
+        |count: usize| if count == 1 { "1 picture".to_owned() } else { format!("{count} pictures") };
     let before = match jobs.done_before() {
         0 => String::new(),
-        count => format!(" ({count} more were there already)"),
+        count => format!("; {} there before", counted(count)),
     };
-    println!("{done} pictures {verb} to {}{before}", output.display());
+    println!("{} {verb} into {}{before}", counted(done), output.display());
     for failure in failures {
         eprintln!("skipped: {failure}");
     }
     let failed = failures.len();
     (failed == 0)
         .then_some(())
-        .with_context(|| format!("{failed} of {} pictures could not be {verb}, see above", jobs.all.len()))
+        .with_context(|| format!("{} of {} could not be {verb}, see above", failed, counted(jobs.all.len())))
 }

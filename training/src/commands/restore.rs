@@ -16,8 +16,10 @@ use crate::picture;
 /// Aligned faces in one batch of the network.
 const BATCH: usize = 8;
 
-/// Restore the faces of photos, or pictures that are aligned faces. Results are PNG files of the input's name and
-/// size; only what the network changed is added, so detail finer than its crop stays.
+/// Restore the faces of photos, or pictures that are aligned faces
+///
+/// Results are PNG files of the input's name and size. Only what the network changed is added, so detail finer
+/// than its crop stays.
 ///
 /// A photo without a face is written as it is. An interrupted run goes on where it was when started again:
 /// pictures that are in the output folder already are left alone. Broken pictures are skipped and named at the
@@ -68,10 +70,10 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
     );
     let jobs = Jobs::find(&args.input, &args.output)?;
     let restorer = args.restorer.restorer(&args.restorer.checkpoint()?, args.steps)?;
-    let failures = if args.aligned {
-        restore_faces(args, &restorer, &jobs.missing)?
-    } else {
-        restore_photos(args, &restorer, &jobs.missing)?
+    let failures = match args.aligned {
+        #[cfg(feature = "detect")]
+        false => restore_photos(args, &restorer, &jobs.missing)?,
+        _ => restore_faces(args, &restorer, &jobs.missing)?,
     };
     files::conclude("restored", &jobs, &failures, &args.output)
 }
@@ -142,9 +144,4 @@ fn restore_photos(
     }
     bar.finish_and_clear();
     Ok(failures)
-}
-
-#[cfg(not(feature = "detect"))]
-fn restore_photos(_: &RestoreArgs, _: &DiffusionRestorer, _: &[Job]) -> anyhow::Result<Vec<String>> {
-    anyhow::bail!("built without the feature `detect`")
 }

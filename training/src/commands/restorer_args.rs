@@ -31,7 +31,11 @@ impl RestorerArgs {
     }
 
     /// Makes a restorer of `steps` sampling steps (`None`: the model's own number).
-    pub fn restorer(&self, checkpoint: &Checkpoint, steps: Option<usize>) -> anyhow::Result<DiffusionRestorer> {
+    pub fn restorer(
+        &self,
+        checkpoint: &Checkpoint,
+        steps: Option<usize>,
+    ) -> anyhow::Result<DiffusionRestorer> {
         let options = RestorerOptions {
             device: self.device,
             precision: Some(self.precision),

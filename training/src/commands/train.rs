@@ -50,12 +50,18 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let config = TrainConfig::open(&args.config)?;
     let state = args.output.join("state.safetensors");
     if !args.resume && state.exists() {
-        bail!("{} holds a run already; add --resume to go on, or choose another --output", args.output.display());
+        bail!(
+            "{} holds a run already; add --resume to go on, or choose another --output",
+            args.output.display()
+        );
     }
-    std::fs::create_dir_all(&args.output).with_context(|| format!("cannot make folder {}", args.output.display()))?;
+    std::fs::create_dir_all(&args.output)
+        .with_context(|| format!("cannot make folder {}", args.output.display()))?;
     let mut trainer = Trainer::new(&config, args.device, args.init.as_deref())?;
     if args.resume {
-        trainer.resume(&state).context("cannot resume; without --resume and with a new --output the run starts anew")?;
+        trainer
+            .resume(&state)
+            .context("cannot resume; without --resume and with a new --output the run starts anew")?;
     }
     let options = LoaderOptions {
         crop_size: config.model.crop_size,
@@ -84,7 +90,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     if loader.broken_files() > 0 {
         eprintln!("{} times a broken picture was passed over; see the warnings above", loader.broken_files());
     }
-    println!("{} iterations done, model in {}", trainer.iterations(), args.output.join("model.safetensors").display());
+    println!(
+        "{} iterations done, model in {}",
+        trainer.iterations(),
+        args.output.join("model.safetensors").display()
+    );
     if trainer.iterations() < config.run.iterations {
         println!("interrupted; go on with --resume");
     }
@@ -137,8 +147,11 @@ impl Metrics {
             .open(&path)
             .with_context(|| format!("cannot write {}", path.display()))?;
         if file.metadata().map(|data| data.len() == 0).unwrap_or(false) {
-            writeln!(file, "iteration,samples,loss,gradient_norm,learning_rate,samples_per_second,waiting_share")
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            writeln!(
+                file,
+                "iteration,samples,loss,gradient_norm,learning_rate,samples_per_second,waiting_share"
+            )
+            .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(Self {
             file,

@@ -1,0 +1,99 @@
+//! PSNR and SSIM against scikit-image, and the bootstrap interval against the closed form.
+
+use std::path::Path;
+
+use image::RgbImage;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use training::metrics::{Mean, psnr, ssim};
+use training::picture;
+
+fn astronaut() -> RgbImage {
+    picture::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/astronaut.png"))).unwrap()
+}
+
+/// Mean of 5×5 pixels in whole numbers (rounded down), edges repeated.
+fn box_blurred(picture: &RgbImage) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    RgbImage::from_fn(width, height, |x, y| {
+        let mut sums = [0_u32; 3];
+        for dy in 0..5 {
+            for dx in 0..5 {
+                let source_x = (x + dx).saturating_sub(2).min(width - 1);
+                let source_y = (y + dy).saturating_sub(2).min(height - 1);
+                let pixel = picture.get_pixel(source_x, source_y);
+                sums.iter_mut().zip(pixel.0).for_each(|(sum, value)| *sum += u32::from(value));
+            }
+        }
+        image::Rgb(sums.map(|sum| (sum / 25) as u8))
+    })
+}
+
+fn mapped(picture: &RgbImage, change: impl Fn(u32, u32, [u8; 3]) -> [u8; 3]) -> RgbImage {
+    let mut changed = picture.clone();
+    for (x, y, pixel) in changed.enumerate_pixels_mut() {
+        pixel.0 = change(x, y, pixel.0);
+    }
+    changed
+}
+
+/// The expected figures are those of scikit-image 0.26: `peak_signal_noise_ratio(data_range=255)` and
+/// `structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255,
+/// channel_axis=2)`, on the same changes made with numpy.
+#[test]
+fn figures_are_those_of_scikit_image() {
+    let truth = astronaut();
+    let part = image::imageops::crop_imm(&truth, 150, 40, 103, 77).to_image();
+    let posterised = mapped(&truth, |_, _, pixel| pixel.map(|value| value / 16 * 16 + 8));
+    let negative = mapped(&truth, |_, _, pixel| pixel.map(|value| 255 - value));
+    let reddish = mapped(&truth, |x, y, [r, g, b]| [r.saturating_add(((x * 7 + y * 13) % 32) as u8), g, b]);
+    let cases = [
+        ("blurred", &truth, &box_blurred(&truth), 26.080_829_404_748_755, 0.845_852_868_193_420_9),
+        ("posterised", &truth, &posterised, 33.903_999_256_900_73, 0.821_122_723_725_356_6),
+        ("negative", &truth, &negative, 3.807_648_780_886_532_2, -0.137_847_757_611_464_98),
+        ("reddish", &truth, &reddish, 27.926_257_912_581_065, 0.868_162_447_216_022_6),
+        ("103×77", &part, &box_blurred(&part), 25.511_419_552_974_424, 0.724_971_215_685_913_2),
+    ];
+    for (name, left, right, expected_psnr, expected_ssim) in cases {
+        let (p, s) = (psnr(left, right).unwrap(), ssim(left, right).unwrap());
+        assert!((p - expected_psnr).abs() < 1e-9, "{name}: PSNR {p}, scikit-image {expected_psnr}");
+        assert!((s - expected_ssim).abs() < 1e-9, "{name}: SSIM {s}, scikit-image {expected_ssim}");
+    }
+}
+
+#[test]
+fn identical_pictures_are_perfect() {
+    let picture = astronaut();
+    assert_eq!(psnr(&picture, &picture).unwrap(), f64::INFINITY);
+    assert!((ssim(&picture, &picture).unwrap() - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn unequal_and_tiny_pictures_are_refused() {
+    let (left, right) = (RgbImage::new(20, 20), RgbImage::new(20, 21));
+    for message in
+        [psnr(&left, &right).unwrap_err().to_string(), ssim(&left, &right).unwrap_err().to_string()]
+    {
+        assert!(message.contains("(20, 20)") && message.contains("(20, 21)"), "{message}");
+    }
+    let tiny = RgbImage::new(10, 40);
+    assert!(ssim(&tiny, &tiny).unwrap_err().to_string().contains("11×11"));
+    assert!(psnr(&RgbImage::new(0, 0), &RgbImage::new(0, 0)).is_err());
+}
+
+/// Of uniform values the mean's standard error is known: √(1/12n).
+#[test]
+fn bootstrap_interval_is_that_of_the_normal_approximation() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let values: Vec<f64> = (0..400).map(|_| rng.random::<f64>()).collect();
+    let mean = Mean::of(&values).unwrap();
+    let half_width = 1.96 * (1.0 / 12.0_f64 / 400.0).sqrt();
+    assert!((mean.mean - 0.5).abs() < 2.0 * half_width, "{mean:?}");
+    assert!(
+        (mean.high - mean.low - 2.0 * half_width).abs() < 0.3 * half_width,
+        "{mean:?}, expected ±{half_width}"
+    );
+    assert!(mean.low < mean.mean && mean.mean < mean.high);
+    assert_eq!(Mean::of(&values), Some(mean), "the same values give the same interval");
+    assert_eq!(Mean::of(&[]), None);
+}
