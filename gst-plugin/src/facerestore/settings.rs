@@ -7,7 +7,7 @@ use face_detect::{DetectOptions, PasteOptions};
 use gst::glib;
 use gst::prelude::*;
 
-use super::{Precision, Sampler, TorchScriptRange};
+use super::choices::{Precision, Sampler, TorchScriptRange};
 use crate::pipeline::FrameOptions;
 
 const DEFAULT_DEVICE: &str = "auto";

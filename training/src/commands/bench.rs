@@ -63,7 +63,10 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         .f_mul_scalar(2.0)?
         .f_sub_scalar(1.0)?;
     let seeds: Vec<u64> = (0..args.batch as u64).collect();
-    let seconds = median_seconds(args.seconds, || Ok(drop(restorer.restore(&faces, &seeds)?)))?;
+    let seconds = median_seconds(args.seconds, || {
+        restorer.restore(&faces, &seeds)?;
+        Ok(())
+    })?;
     let peak = peak_before.max(convolution_peak(device, precision.kind(), args.seconds / 4.0)?);
 
     let step_flops = restorer.flops(size) as f64;

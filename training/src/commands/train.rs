@@ -81,7 +81,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         let waited = waiting.elapsed();
         let progress = trainer.step(&clean, &degraded)?;
         metrics.record(&progress, waited, &bar)?;
-        if progress.iterations % config.run.checkpoint == 0 {
+        if progress.iterations.is_multiple_of(config.run.checkpoint) {
             save(&trainer, args)?;
         }
     }
@@ -169,7 +169,7 @@ impl Metrics {
         self.count += 1;
         self.waited += waited;
         bar.set_position(progress.iterations);
-        if progress.iterations % METRICS_INTERVAL != 0 {
+        if !progress.iterations.is_multiple_of(METRICS_INTERVAL) {
             return Ok(());
         }
         let seconds = self.since.elapsed().as_secs_f64();
