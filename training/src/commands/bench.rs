@@ -64,7 +64,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         .f_sub_scalar(1.0)?;
     let seeds: Vec<u64> = (0..args.batch as u64).collect();
     let seconds = median_seconds(args.seconds, || {
-        restorer.restore(&faces, &seeds)?;
+        let _ = restorer.restore(&faces, &seeds)?;
         Ok(())
     })?;
     let peak = peak_before.max(convolution_peak(device, precision.kind(), args.seconds / 4.0)?);

@@ -96,7 +96,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     let restorers: Vec<DiffusionRestorer> = restorers.collect::<anyhow::Result<_>>()?;
     let size = args.size.unwrap_or(checkpoint.config.crop_size);
     let source = PairSource::open(&args.data, args.degraded.as_deref(), size, args.seed, args.limit)?;
-    let (faces, seconds, grid) = measure(&source, &restorers)?;
+    let Measured { faces, seconds, grid } = measure(&source, &restorers)?;
     let report =
         summarise(args, size, &restorers, faces, &seconds).context("--steps names no number of steps")?;
     print!("{}", table(&report));
@@ -124,20 +124,16 @@ struct Measured {
 }
 
 /// Runs every restorer on every face.
-fn measure(
-    source: &PairSource,
-    restorers: &[DiffusionRestorer],
-) -> anyhow::Result<(Vec<FaceReport>, Vec<f64>, Vec<Vec<RgbImage>>)> {
+fn measure(source: &PairSource, restorers: &[DiffusionRestorer]) -> anyhow::Result<Measured> {
     let count = source.files.len();
     let bar = progress::bar(count, "faces");
     let rows = GRID_ROWS.min(count);
     let shown: Vec<usize> = (0..rows).map(|row| row * count / rows).collect();
-    let (mut faces, mut grid) = (Vec::with_capacity(count), Vec::new());
-    let mut seconds = vec![0.0; restorers.len()];
+    let mut measured = Measured { seconds: vec![0.0; restorers.len()], ..Measured::default() };
     for files in source.files.chunks(BATCH) {
         let pairs: Vec<Pair> = files.iter().map(|file| source.pair(file)).collect::<Result<_, _>>()?;
         let mut outcomes = Vec::with_capacity(restorers.len());
-        for (restorer, seconds) in restorers.iter().zip(&mut seconds) {
+        for (restorer, seconds) in restorers.iter().zip(&mut measured.seconds) {
             let outcome = evaluate_batch(restorer, &pairs)?;
             *seconds += outcome.seconds;
             outcomes.push(outcome);
@@ -145,16 +141,18 @@ fn measure(
         for (index, pair) in pairs.into_iter().enumerate() {
             let input = Scores::of(&pair.degraded, &pair.clean)?;
             let steps = outcomes.iter().map(|outcome| outcome.scores[index]).collect();
-            if shown.contains(&faces.len()) {
+            if shown.contains(&measured.faces.len()) {
                 let outputs = outcomes.iter().map(|outcome| outcome.restored[index].clone());
-                grid.push(std::iter::once(pair.degraded).chain(outputs).chain([pair.clean]).collect());
+                measured
+                    .grid
+                    .push(std::iter::once(pair.degraded).chain(outputs).chain([pair.clean]).collect());
             }
-            faces.push(FaceReport { name: pair.name, degradation: pair.params, input, steps });
+            measured.faces.push(FaceReport { name: pair.name, degradation: pair.params, input, steps });
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
-    Ok((faces, seconds, grid))
+    Ok(measured)
 }
 
 fn summarise(
