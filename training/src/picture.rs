@@ -14,7 +14,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Rgb32FImage, Rg
 /// File name endings, in lower case, of the pictures that [`list`] finds and [`read`] understands.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// JPEG quality of [`write`]: high enough that the encoder hides nothing of the restoration.
+/// JPEG quality of [`write()`]: high enough that the encoder hides nothing of the restoration.
 const JPEG_QUALITY: u8 = 95;
 
 /// Ending of the hidden temporary files of [`write_atomically`].
