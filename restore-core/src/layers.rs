@@ -111,7 +111,7 @@ impl Norm {
     }
 }
 
-/// The embedding of the noise level γ, [N] → [N, E]: sinusoids of √γ as in SR3, then two linear layers.
+/// The embedding of the noise level γ, `[N]` → `[N, E]`: sinusoids of √γ as in SR3, then two linear layers.
 pub(crate) struct NoiseEmbedding {
     width: i64,
     first: Conv,

@@ -82,7 +82,7 @@ impl UNet {
         })
     }
 
-    /// Predicts from `x_t` and `x_d`, each [N, 3, H, W] float, and `gamma` [N]; H and W multiples of
+    /// Predicts from `x_t` and `x_d`, each `[N, 3, H, W]` float, and `gamma` `[N]`; H and W multiples of
     /// [`UNetConfig::size_multiple`]. The layers compute in `compute`, the result is fp32, not clipped.
     /// `train` switches dropout on.
     ///
