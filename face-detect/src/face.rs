@@ -41,7 +41,7 @@ impl BoundingBox {
 pub struct Face {
     /// Where the face is.
     pub bbox: BoundingBox,
-    /// The five points of the FFHQ [`template`](crate::template), in its order: the eye on the
+    /// The five points of the FFHQ [`template()`](crate::template()), in its order: the eye on the
     /// image's left (the person's right eye), the eye on the right, the nose tip, the mouth's
     /// corner on the left, the corner on the right.
     pub landmarks: [Point; 5],

@@ -84,7 +84,7 @@ impl Correction {
 /// `mask · strength · warp⁻¹(restored − aligned)`. `None` when it would change nothing, because the mask misses
 /// the frame or the strength is 0.
 ///
-/// `aligned` is what [`align`](crate::align) gave for `to_crop`, `restored` the network's answer to it; both
+/// `aligned` is what [`align()`](crate::align()) gave for `to_crop`, `restored` the network's answer to it; both
 /// square `CV_8UC3` of one size and channel order. Since only the difference is warped, a
 /// face that the network left alone leaves the frame bit-identical, and detail finer than
 /// the crop stays. Where the warp shrinks (a face that was enlarged for the crop) the difference is filtered first.

@@ -61,7 +61,7 @@ impl Bounds {
     }
 }
 
-/// The part of the frame that [`align`](crate::align) reads and [`paste`](crate::paste) writes for
+/// The part of the frame that [`align()`](crate::align()) reads and [`paste()`](crate::paste()) writes for
 /// this face, clipped to the frame; `None` when the face's crop misses the frame.
 ///
 /// It holds the crop's footprint, a margin for the filters, and, at a border of the frame, the

@@ -125,7 +125,7 @@ impl Similarity {
     }
 }
 
-/// The similarity that carries a face's landmarks onto the FFHQ [`template`] of that crop size.
+/// The similarity that carries a face's landmarks onto the FFHQ [`template()`] of that crop size.
 ///
 /// # Errors
 /// [`DetectError::Degenerate`] as for [`Similarity::fit`].
