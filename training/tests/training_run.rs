@@ -74,14 +74,16 @@ fn losses(run: &Path) -> Vec<f64> {
     text.lines().skip(1).map(|line| line.split(',').nth(2).unwrap().parse().unwrap()).collect()
 }
 
-/// 120 iterations on four faces: the mean loss of the last quarter is well below that of the first (measured over five
-/// seeds: 0.64 to 0.72 of it).
+/// 120 iterations on four faces and one kind of blur, the task that a network learns soonest: the mean loss of the last
+/// quarter is well below that of the first (over five seeds on four other portraits: 0.64 to 0.68 of it).
 #[test]
 fn the_loss_falls() {
     let folder = tempfile::tempdir().unwrap();
     let data = faces(folder.path());
     let run = folder.path().join("run");
-    assert_ok(&train(&config(folder.path(), "c.toml", &[]), &data, &run, &[]));
+    let blur = "sigma = [8.0, 8.0]\nisotropic_probability = 1.0\nscale = [1.0, 1.0]\nnoise = [0.0, 0.0]\nquality = [100, 100]";
+    let file = config(folder.path(), "c.toml", &[("clean_share = 0.1", blur)]);
+    assert_ok(&train(&file, &data, &run, &[]));
     let losses = losses(&run);
     assert_eq!(losses.len(), 12);
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
@@ -103,8 +105,12 @@ fn a_resumed_run_makes_the_same_model_as_one_never_stopped() {
     assert_ok(&train(&short, &data, &parts, &["--workers", "1"]));
     assert_ok(&train(&long, &data, &parts, &["--resume", "--workers", "3"]));
     assert_eq!(losses(&whole), losses(&parts));
-    let read = |run: &Path| std::fs::read(run.join("model.safetensors")).unwrap();
-    assert!(read(&whole) == read(&parts), "the models differ");
+    let read = |run: &Path| Checkpoint::open(&run.join("model.safetensors")).unwrap();
+    let (whole, parts) = (read(&whole), read(&parts));
+    assert_eq!(whole.weights.len(), parts.weights.len());
+    for (name, weight) in &whole.weights {
+        assert!(weight.equal(&parts.weights[name]), "{name} differs");
+    }
 }
 
 #[test]
