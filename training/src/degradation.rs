@@ -61,6 +61,9 @@ pub struct Degradation {
     pub scale: [f64; 2],
     /// Standard deviations of the noise on the scale 0–255.
     pub noise: [f64; 2],
+    /// Probability of noise at all, 1 in the paper. A network that has seen only noisy damage takes a blurred picture
+    /// without noise, as an enlarged video frame is, for a clean one.
+    pub noise_probability: f64,
     /// Probability that the noise is the same in the three colours.
     pub gray_noise_probability: f64,
     /// JPEG qualities, 1 to 100, as libjpeg counts them.
@@ -76,6 +79,7 @@ impl Default for Degradation {
             isotropic_probability: 0.5,
             scale: [1.0, 8.0],
             noise: [0.0, 15.0],
+            noise_probability: 1.0,
             gray_noise_probability: 0.0,
             quality: [50, 100],
             clean_share: 0.0,
@@ -111,6 +115,7 @@ impl Degradation {
         }
         let probabilities = [
             ("isotropic_probability", self.isotropic_probability),
+            ("noise_probability", self.noise_probability),
             ("gray_noise_probability", self.gray_noise_probability),
             ("clean_share", self.clean_share),
         ];
@@ -137,15 +142,17 @@ impl Degradation {
         let isotropic = uniform([0.0, 1.0]) < self.isotropic_probability;
         let gray_noise = uniform([0.0, 1.0]) < self.gray_noise_probability;
         let clean = uniform([0.0, 1.0]) < self.clean_share;
+        let noise_seed = rng.random();
+        let noisy = rng.random::<f64>() < self.noise_probability;
         DegradationParams {
             clean,
             sigma_x,
             sigma_y: if isotropic { sigma_x } else { sigma_y },
             rotation: if isotropic { 0.0 } else { rotation },
             scale,
-            noise,
+            noise: if noisy { noise } else { 0.0 },
             gray_noise,
-            noise_seed: rng.random(),
+            noise_seed,
             quality,
         }
     }

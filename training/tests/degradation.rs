@@ -86,6 +86,18 @@ fn shares_are_kept_and_clean_pictures_stay_as_they_are() {
 }
 
 #[test]
+fn noise_can_be_left_out_of_a_share_of_the_pictures() {
+    let all = draws(&Degradation { noise_probability: 0.7, ..Degradation::default() });
+    let quiet = all.iter().filter(|draw| draw.noise == 0.0).count() as f64 / DRAWS as f64;
+    assert!((quiet - 0.3).abs() < 5.0 * (0.21 / DRAWS as f64).sqrt(), "{quiet}");
+    // Nothing else of a draw changes.
+    for (with, without) in all.iter().zip(draws(&Degradation::default())) {
+        assert!(with.noise == 0.0 || with.noise == without.noise);
+        assert_eq!(DegradationParams { noise: without.noise, ..with.clone() }, without);
+    }
+}
+
+#[test]
 fn a_recorded_draw_reproduces_the_picture_bit_for_bit() {
     let recipe = Degradation::default();
     let first = recipe.params_for(1, "a face");
