@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::LoadedModel;
+use crate::restorer::check_faces;
 use crate::{
     Checkpoint, DeviceChoice, ModelConfig, NoiseSchedule, Precision, RestoreError, Restorer, Sampler,
     device_name, seeded_noise,
@@ -177,17 +178,11 @@ impl Restorer for DiffusionRestorer {
     }
 
     fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        let size = i64::from(self.config.crop_size);
-        let count = seeds.len() as i64;
-        if faces.size() != [count, 3, size, size] {
-            return Err(RestoreError::Shape(format!(
-                "faces are {:?}; with {count} seeds this model takes [{count}, 3, {size}, {size}]",
-                faces.size()
-            )));
-        }
+        check_faces(faces, seeds, self.crop_size())?;
         if seeds.is_empty() {
             return Ok(faces.f_to_kind(Kind::Float)?);
         }
+        let count = seeds.len() as i64;
         let _no_grad = tch::no_grad_guard();
         let mut state = self.lock();
         let mut restored = Vec::new();

@@ -36,6 +36,18 @@ pub trait Restorer: Send + Sync {
     }
 }
 
+/// Checks that `faces` is `[N, 3, size, size]` with one of the N faces per seed.
+pub(crate) fn check_faces(faces: &Tensor, seeds: &[u64], size: u32) -> Result<(), RestoreError> {
+    let (count, size) = (seeds.len() as i64, i64::from(size));
+    if faces.size() != [count, 3, size, size] {
+        return Err(RestoreError::Shape(format!(
+            "faces are {:?}; with {count} seeds this model takes [{count}, 3, {size}, {size}]",
+            faces.size()
+        )));
+    }
+    Ok(())
+}
+
 /// Stacks 8-bit RGB pictures of `size`×`size` pixels into a float tensor `[N, 3, size, size]` in [-1, 1].
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tch::{CModule, Device, IValue, Kind, Tensor};
 
+use crate::restorer::check_faces;
 use crate::{DeviceChoice, RestoreError, Restorer, device_name, named_choice};
 
 named_choice! {
@@ -121,14 +122,7 @@ impl Restorer for TorchScriptRestorer {
     }
 
     fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        let size = i64::from(self.options.crop_size);
-        let count = seeds.len() as i64;
-        if faces.size() != [count, 3, size, size] {
-            return Err(RestoreError::Shape(format!(
-                "faces are {:?}; with {count} seeds this network takes [{count}, 3, {size}, {size}]",
-                faces.size()
-            )));
-        }
+        check_faces(faces, seeds, self.crop_size())?;
         if seeds.is_empty() {
             return Ok(faces.f_to_kind(Kind::Float)?);
         }
@@ -140,7 +134,7 @@ impl Restorer for TorchScriptRestorer {
             .f_mul_scalar(scale)?
             .f_add_scalar(offset)?;
         let output = self.forward(input)?;
-        if output.size() != [count, 3, size, size] {
+        if output.size() != faces.size() {
             return Err(RestoreError::Shape(format!(
                 "the scripted network gave {:?} for faces of {:?}",
                 output.size(),

@@ -173,18 +173,6 @@ fn make_batch(
     Ok(bytes)
 }
 
-/// The largest centred square, at the size of the crops.
-fn square(picture: RgbImage, size: u32) -> Result<RgbImage, PictureError> {
-    let (width, height) = picture.dimensions();
-    if (width, height) == (size, size) {
-        return Ok(picture);
-    }
-    let side = width.min(height);
-    let cut =
-        image::imageops::crop_imm(&picture, (width - side) / 2, (height - side) / 2, side, side).to_image();
-    picture::resize_antialiased(&cut, size, size)
-}
-
 fn make_pair(
     files: &[PathBuf],
     options: &LoaderOptions,
@@ -195,7 +183,7 @@ fn make_pair(
     for _ in 0..MAX_TRIES {
         let path = &files[rng.random_range(0..files.len())];
         let made = picture::read(path)
-            .and_then(|picture| square(picture, options.crop_size))
+            .and_then(|picture| picture::resize_to_square(&picture, options.crop_size))
             .map_err(|error| error.to_string())
             .and_then(|mut clean| {
                 if rng.random_bool(options.flip) {

@@ -85,7 +85,7 @@ impl Trainer {
         Ok(Self {
             schedule: NoiseSchedule::new(config.model.diffusion.schedule, config.model.diffusion.timesteps)?,
             compute: config.run.precision.resolve(device).kind(),
-            optimiser: AdamW::new(&config.optimiser, weights.clone_tensors())?,
+            optimiser: AdamW::new(&config.optimiser, variables.variables().into_iter().collect())?,
             average: MovingAverage::new(config.run.ema, &weights)?,
             config: config.clone(),
             device,
@@ -214,16 +214,5 @@ impl Trainer {
         let iterations = state.weights.get("iterations").ok_or_else(other)?;
         self.iterations = f64::try_from(iterations.f_sum(Kind::Double)?)? as u64;
         Ok(())
-    }
-}
-
-/// Second handles to the same tensors.
-trait CloneTensors {
-    fn clone_tensors(&self) -> BTreeMap<String, Tensor>;
-}
-
-impl CloneTensors for BTreeMap<String, Tensor> {
-    fn clone_tensors(&self) -> BTreeMap<String, Tensor> {
-        self.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
     }
 }
