@@ -1,14 +1,13 @@
 //! A model as one safetensors file whose header metadata holds the JSON configuration.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::layers::channels_last;
-use crate::{ModelConfig, RestoreError, UNet};
+use crate::{ModelConfig, RestoreError, UNet, write_atomically};
 
 /// The newest layout of the file that this version reads and the one it writes.
 const VERSION: u32 = 1;
@@ -108,6 +107,9 @@ impl Checkpoint {
             })
             .collect::<Result<Vec<_>, RestoreError>>()?;
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(serialisation)?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
         write_atomically(path, &bytes).map_err(failed)
     }
 
@@ -234,21 +236,4 @@ fn to_bytes(weight: &Tensor) -> Result<Vec<u8>, RestoreError> {
 
 fn serialisation(error: safetensors::SafeTensorError) -> RestoreError {
     RestoreError::Config(format!("the weights cannot be serialised: {error}"))
-}
-
-/// Writes a file whole or not at all.
-fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    // A temporary file is private; a model is as readable as the umask lets other files be.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path)?;
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! project's own model, a [`Checkpoint`] of a [`UNet`] sampled on a [`NoiseSchedule`]; [`TorchScriptRestorer`] runs any
 //! scripted restorer. This crate knows nothing of frames, detection or GStreamer.
 
+mod atomic;
 mod checkpoint;
 mod choice;
 mod config;
@@ -18,6 +19,7 @@ mod schedule;
 mod torchscript;
 mod unet;
 
+pub use atomic::{TEMPORARY_SUFFIX, write_atomically};
 pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;
 pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use fast_image_resize::images::{Image, ImageRef};
@@ -16,9 +16,6 @@ pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// JPEG quality of [`write()`]: high enough that the encoder hides nothing of the restoration.
 const JPEG_QUALITY: u8 = 95;
-
-/// Ending of the hidden temporary files of [`write_atomically`].
-const TEMPORARY_SUFFIX: &str = ".part";
 
 /// A picture file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -168,23 +165,8 @@ pub fn write(path: &Path, picture: &RgbImage) -> Result<(), PictureError> {
 /// # Errors
 /// [`PictureError::Write`], naming `path`.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
-    let attempt = || {
-        let name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut prefix = OsStr::new(".").to_owned();
-        prefix.push(name);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(TEMPORARY_SUFFIX);
-        // tempfile's files are private; an output file has the permissions that the umask leaves.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    attempt().map_err(|source| PictureError::Write { path: path.to_owned(), source })
+    restore_core::write_atomically(path, bytes)
+        .map_err(|source| PictureError::Write { path: path.to_owned(), source })
 }
 
 /// Makes `folder` and its parents where missing, and removes temporary files that a killed run left there.
@@ -197,7 +179,7 @@ pub fn prepare_output_folder(folder: &Path) -> Result<(), PictureError> {
     for entry in std::fs::read_dir(folder).map_err(failed)?.flatten() {
         let name = entry.file_name();
         let name = name.as_encoded_bytes();
-        if name.starts_with(b".") && name.ends_with(TEMPORARY_SUFFIX.as_bytes()) {
+        if name.starts_with(b".") && name.ends_with(restore_core::TEMPORARY_SUFFIX.as_bytes()) {
             std::fs::remove_file(entry.path()).map_err(failed)?;
         }
     }

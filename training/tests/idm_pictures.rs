@@ -1,80 +1,16 @@
 //! `idm degrade`, `idm restore` and `idm evaluate` on real faces, with networks whose answer is known: an untrained
 //! one gives x0 = 0, mid-grey, or, when it is residual, the picture that it got.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
+
+use std::path::Path;
 
 use image::RgbImage;
-use restore_core::Checkpoint;
 use serde_json::Value;
-use training::config::TrainConfig;
 use training::degradation::DegradationParams;
 use training::picture;
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn idm(args: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_idm")).args(args.iter().map(|arg| arg.as_ref())).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[track_caller]
-fn succeeded(output: &Output) -> String {
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-#[track_caller]
-fn failed(output: &Output, reasons: &[&str]) {
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{message}");
-    for reason in reasons {
-        assert!(message.contains(reason), "{reason:?} is not in: {message}");
-    }
-}
-
-/// Five square cuts of the portraits in tests/data, with sides of 64 (the tiny network's crop), 96 and 130 pixels.
-fn faces(folder: &Path) -> PathBuf {
-    let faces = folder.join("faces");
-    std::fs::create_dir(&faces).unwrap();
-    let cuts = [
-        ("astronaut.png", 150, 20, 180, 64),
-        ("astronaut.png", 170, 50, 130, 130),
-        ("biden.jpg", 250, 200, 560, 64),
-        ("biden.jpg", 320, 300, 420, 96),
-        ("biden.jpg", 300, 250, 500, 64),
-    ];
-    for (index, (name, x, y, side, size)) in cuts.into_iter().enumerate() {
-        let photo = picture::read(&repository().join("tests/data").join(name)).unwrap();
-        let cut = image::imageops::crop_imm(&photo, x, y, side, side).to_image();
-        let face = picture::resize_antialiased(&cut, size, size).unwrap();
-        picture::write(&faces.join(format!("{index}.png")), &face).unwrap();
-    }
-    faces
-}
-
-fn model(folder: &Path, residual: bool) -> PathBuf {
-    let text = std::fs::read_to_string(repository().join("training/configs/tiny.toml")).unwrap();
-    let mut config: TrainConfig = toml::from_str(&text).unwrap();
-    config.model.unet.residual = residual;
-    let file = folder.join(if residual { "identity.safetensors" } else { "grey.safetensors" });
-    Checkpoint::untrained(&config.model, 1).unwrap().save(&file, tch::Kind::Float).unwrap();
-    file
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
+use common::{faces, failed, idm, names, repository, succeeded, test_data, untrained_model};
 
 #[test]
 fn degraded_pictures_follow_from_their_records_and_runs_resume() {
@@ -115,7 +51,7 @@ fn broken_pictures_are_skipped_named_and_counted() {
     assert_eq!(names(&output), ["0.png", "2.png", "3.png", "4.png", "degradations.jsonl"]);
     assert_eq!(std::fs::read_to_string(output.join("degradations.jsonl")).unwrap().lines().count(), 4);
     assert_eq!(picture::read(&output.join("3.png")).unwrap().dimensions(), (64, 64));
-    let model = model(folder.path(), true);
+    let model = untrained_model(folder.path(), true);
     let output = folder.path().join("restored");
     let restored = idm(&[
         &"restore",
@@ -160,7 +96,7 @@ fn aligned_faces_get_the_networks_change_at_their_own_size() {
             (picture::read(&file).unwrap(), picture::read(&restored).unwrap())
         })
     };
-    let (identity, grey) = (model(folder.path(), true), model(folder.path(), false));
+    let (identity, grey) = (untrained_model(folder.path(), true), untrained_model(folder.path(), false));
     for (face, restored) in restore(&identity, "same", "1").chain(restore(&grey, "none", "0")) {
         assert!(face == restored, "a face of {:?} pixels changed", face.dimensions());
     }
@@ -189,7 +125,7 @@ fn aligned_faces_get_the_networks_change_at_their_own_size() {
 #[test]
 fn evaluation_of_the_identity_is_the_input() {
     let folder = tempfile::tempdir().unwrap();
-    let (data, model) = (faces(folder.path()), model(folder.path(), true));
+    let (data, model) = (faces(folder.path()), untrained_model(folder.path(), true));
     let (json, grid) = (folder.path().join("report.json"), folder.path().join("grid.png"));
     let evaluate = |more: &[&dyn AsRef<std::ffi::OsStr>]| {
         let mut args: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![
@@ -258,7 +194,7 @@ fn evaluation_of_the_identity_is_the_input() {
 #[test]
 fn wrong_arguments_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let (data, model) = (faces(folder.path()), model(folder.path(), true));
+    let (data, model) = (faces(folder.path()), untrained_model(folder.path(), true));
     let (empty, output) = (folder.path().join("empty"), folder.path().join("out"));
     std::fs::create_dir(&empty).unwrap();
     let nowhere = folder.path().join("nowhere");
@@ -292,8 +228,8 @@ fn wrong_arguments_say_what_to_do() {
 #[test]
 fn photos_need_the_feature_detect() {
     let folder = tempfile::tempdir().unwrap();
-    let (model, output) = (model(folder.path(), true), folder.path().join("out"));
-    let photo = repository().join("tests/data/biden.jpg");
+    let (model, output) = (untrained_model(folder.path(), true), folder.path().join("out"));
+    let photo = test_data("biden.jpg");
     failed(
         &idm(&[&"restore", &"--model", &model, &"--input", &photo, &"--output", &output]),
         &["feature `detect`", "--aligned"],
@@ -307,7 +243,7 @@ fn photos_change_at_their_faces_only() {
     let folder = tempfile::tempdir().unwrap();
     let photos = folder.path().join("photos");
     std::fs::create_dir(&photos).unwrap();
-    let portrait = picture::read(&repository().join("tests/data/astronaut.png")).unwrap();
+    let portrait = picture::read(&test_data("astronaut.png")).unwrap();
     picture::write(&photos.join("portrait.png"), &portrait).unwrap();
     // The lower corner of the same picture: a suit, no face.
     let suit = image::imageops::crop_imm(&portrait, 0, 300, 200, 200).to_image();
@@ -334,9 +270,9 @@ fn photos_change_at_their_faces_only() {
         let read = |name: &str| picture::read(&output.join(name)).unwrap();
         (read("portrait.png"), read("suit.png"))
     };
-    assert!(restore(&model(folder.path(), true), "same") == (portrait.clone(), suit.clone()));
+    assert!(restore(&untrained_model(folder.path(), true), "same") == (portrait.clone(), suit.clone()));
 
-    let (changed, unchanged) = restore(&model(folder.path(), false), "grey");
+    let (changed, unchanged) = restore(&untrained_model(folder.path(), false), "grey");
     assert!(unchanged == suit);
     // The astronaut's face lies about (225, 115), 90 pixels wide.
     let differs = |x, y| changed.get_pixel(x, y) != portrait.get_pixel(x, y);
@@ -346,7 +282,7 @@ fn photos_change_at_their_faces_only() {
     assert!((400..512).all(|x| (0..512).all(|y| !differs(x, y))), "the background changed");
 
     let nowhere = folder.path().join("nowhere.onnx");
-    let model = model(folder.path(), true);
+    let model = untrained_model(folder.path(), true);
     let output = folder.path().join("out");
     failed(
         &idm(&[
