@@ -149,9 +149,9 @@ fn evaluation_of_the_identity_is_the_input() {
         (table, report)
     };
     let (table, report) = evaluate(&[&"--steps", &"1,3", &"--grid", &grid]);
-    assert!(table.contains("5 faces of 64×64 pixels") && table.contains(" 3 steps f(x_d)"), "{table}");
+    assert!(table.contains("5 faces of 64×64 pixels") && table.contains("| 3 steps, ddpm"), "{table}");
     assert_eq!(report["faces"].as_array().unwrap().len(), 5);
-    for step in report["steps"].as_array().unwrap() {
+    for step in report["systems"].as_array().unwrap() {
         assert_eq!(step["restored"], report["input"]);
         assert_eq!(step["twice"], report["input"]);
         assert_eq!(step["gain"]["psnr"]["mean"], 0.0);
