@@ -20,7 +20,8 @@ enum Command {
     // The help of these three is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
     Restore(restore::RestoreArgs),
-    Evaluate(evaluate::EvaluateArgs),
+    // It has by far the most options; the others need not be as large.
+    Evaluate(Box<evaluate::EvaluateArgs>),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
 }

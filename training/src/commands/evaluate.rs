@@ -32,8 +32,8 @@ const PICTURES: &str = "pictures";
 /// as 100 dB.
 ///
 /// PSNR and SSIM are always measured, the rest by networks that you bring as TorchScript files, or as ONNX files named
-/// .onnx. They get RGB in [0, 1] of shape [N, 3, S, S] at the size of the evaluation, and each measure is reported
-/// under its file's name.
+/// .onnx. They get RGB in [0, 1] of shape [N, 3, S, S] at the size of the evaluation, so one made for 512×512 pixels
+/// needs --size 512 (a model of another size still sees its own). Each measure is reported under its file's name.
 ///
 /// A face that is broken, or that one of the systems lacks, is left out for all of them and named at the end; the exit
 /// code is then 1.
