@@ -10,7 +10,7 @@ use serde_json::Value;
 use training::degradation::DegradationParams;
 use training::picture;
 
-use common::{faces, failed, idm, names, repository, succeeded, test_data, untrained_model};
+use common::{faces, failed, idm, names, succeeded, test_data, untrained_model};
 
 #[test]
 fn degraded_pictures_follow_from_their_records_and_runs_resume() {
@@ -250,7 +250,7 @@ fn photos_change_at_their_faces_only() {
     picture::write(&photos.join("suit.png"), &suit).unwrap();
     let restore = |model: &Path, name: &str| {
         let output = folder.path().join(name);
-        let detector = repository().join("models/face_detection_yunet_2023mar.onnx");
+        let detector = common::repository().join("models/face_detection_yunet_2023mar.onnx");
         let said = succeeded(&idm(&[
             &"restore",
             &"--model",

@@ -32,7 +32,7 @@ const PICTURES: &str = "pictures";
 /// as 100 dB.
 ///
 /// PSNR and SSIM are always measured, the rest by networks that you bring as TorchScript files, or as ONNX files named
-/// .onnx. They get RGB in [0, 1] of shape [N, 3, S, S] at the size of the evaluation, so one made for 512×512 pixels
+/// .onnx. They get RGB in [0, 1] of shape `[N, 3, S, S]` at the size of the evaluation, so one made for 512×512 pixels
 /// needs --size 512 (a model of another size still sees its own). Each measure is reported under its file's name.
 ///
 /// A face that is broken, or that one of the systems lacks, is left out for all of them and named at the end; the exit
@@ -74,16 +74,16 @@ pub struct EvaluateArgs {
     /// CSV file with the columns `file` and `source`: report the gain for each source too
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     groups: Option<PathBuf>,
-    /// Network for identity: pictures to embeddings [N, D]; reported are cosine and Euclidean distance to the truth's
+    /// Network for identity: pictures to embeddings `[N, D]`; reported are cosine and Euclidean distance to the truth's
     #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
     identity: Option<PathBuf>,
-    /// Network for the perceptual distance: two batches (ONNX: inputs `a` and `b`) to distances [N]
+    /// Network for the perceptual distance: two batches (ONNX: inputs `a` and `b`) to distances `[N]`
     #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
     perceptual: Option<PathBuf>,
-    /// Network for NIMA: pictures to shares [N, 10] of the votes 1 to 10, or to mean scores [N]
+    /// Network for NIMA: pictures to shares `[N, 10]` of the votes 1 to 10, or to mean scores `[N]`
     #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
     nima: Option<PathBuf>,
-    /// Network for FID, precision and recall: pictures to features [N, D]
+    /// Network for FID, precision and recall: pictures to features `[N, D]`
     #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
     inception: Option<PathBuf>,
     /// Write report.json, report.md, index.html and all pictures to this folder
