@@ -7,7 +7,7 @@ use image::{Rgb32FImage, RgbImage};
 use opencv::core::{BORDER_DEFAULT, CV_8UC3, CV_32F, CV_32FC3, Mat, Point, Scalar, Size, Vector};
 use opencv::prelude::*;
 use opencv::{imgcodecs, imgproc};
-use training::blur::GaussianKernel;
+use training::blur::Kernel;
 use training::degradation::through_jpeg;
 use training::metrics::psnr;
 use training::picture::{self, to_f32};
@@ -93,9 +93,9 @@ fn blur_is_filter_2d_with_reflected_border() {
     ];
     for (sigma_x, sigma_y, rotation, size) in cases {
         let kernel = if sigma_x == sigma_y {
-            GaussianKernel::isotropic(sigma_x, size as usize)
+            Kernel::isotropic(sigma_x, size as usize)
         } else {
-            GaussianKernel::anisotropic(sigma_x, sigma_y, rotation, size as usize)
+            Kernel::anisotropic(sigma_x, sigma_y, rotation, size as usize)
         };
         let blurred = kernel.apply(&picture);
         let mut weights = Mat::new_rows_cols_with_default(size, size, CV_32F, Scalar::all(0.0)).unwrap();
@@ -125,7 +125,7 @@ fn blur_is_filter_2d_with_reflected_border() {
 #[test]
 fn a_kernel_wider_than_the_picture_is_reflected_again_and_again() {
     let picture = to_f32(&image::imageops::crop_imm(&astronaut(), 200, 60, 9, 5).to_image());
-    let blurred = GaussianKernel::isotropic(6.0, 41).apply(&picture);
+    let blurred = Kernel::isotropic(6.0, 41).apply(&picture);
     let mut reference = Mat::default();
     imgproc::gaussian_blur_def(&mat_f32(&picture), &mut reference, Size::new(41, 41), 6.0).unwrap();
     let difference = largest_difference(blurred.as_raw(), &values_f32(&reference));
