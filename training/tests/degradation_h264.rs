@@ -35,8 +35,8 @@ fn quality_falls_as_the_rate_factor_rises_and_as_bits_are_taken_away() {
     let quality = |rate| psnr(&only(clip(rate, 2)).apply(&face).unwrap(), &face).unwrap();
     let by_factor = [10, 20, 30, 40, 50].map(|crf| quality(Rate::Crf(crf)));
     assert!(by_factor.is_sorted_by(|better, worse| *better > worse + 1.5), "{by_factor:?}");
-    // 4:2:0 alone leaves about 40 dB of this picture.
-    assert!(by_factor[0] > 36.0 && by_factor[4] < 28.0, "{by_factor:?}");
+    // 4:2:0 alone leaves about 35 dB of this picture.
+    assert!(by_factor[0] > 34.0 && by_factor[4] < 28.0, "{by_factor:?}");
     let by_bits = [2.0, 0.5, 0.1, 0.02].map(|bits| quality(Rate::BitsPerPixel(bits)));
     assert!(by_bits.is_sorted_by(|better, worse| *better > worse + 1.0), "{by_bits:?}");
 }
@@ -64,7 +64,10 @@ fn the_kept_frame_lies_where_the_clean_picture_does() {
         };
         let here = difference(0, 0);
         for (dx, dy) in (-3..=3).flat_map(|dx| (-3..=3).map(move |dy| (dx, dy))) {
-            assert!((dx, dy) == (0, 0) || difference(dx, dy) > 1.2 * here, "kept {kept}: {dx}, {dy} fits as well");
+            assert!(
+                (dx, dy) == (0, 0) || difference(dx, dy) > 1.2 * here,
+                "kept {kept}: {dx}, {dy} fits as well"
+            );
         }
     }
 }
@@ -100,7 +103,8 @@ fn odd_and_tiny_sizes_come_back_as_they_were() {
 #[test]
 fn a_recorded_draw_gives_the_same_bytes_in_every_thread() {
     let face = image::imageops::crop_imm(&astronaut(), 96, 0, 256, 256).to_image();
-    let recipe = Degradation { h264: Some(H264 { probability: 1.0, ..H264::default() }), ..Degradation::default() };
+    let recipe =
+        Degradation { h264: Some(H264 { probability: 1.0, ..H264::default() }), ..Degradation::default() };
     let draws: Vec<_> = (0..6).map(|seed| recipe.params_for(seed, "thread")).collect();
     let degrade = || draws.iter().map(|draw| draw.apply(&face).unwrap()).collect::<Vec<_>>();
     let expected = degrade();
@@ -111,7 +115,8 @@ fn a_recorded_draw_gives_the_same_bytes_in_every_thread() {
         }
     });
     for (draw, expected) in draws.iter().zip(&expected) {
-        let recorded: DegradationParams = serde_json::from_str(&serde_json::to_string(draw).unwrap()).unwrap();
+        let recorded: DegradationParams =
+            serde_json::from_str(&serde_json::to_string(draw).unwrap()).unwrap();
         assert_eq!(&recorded, draw);
         assert!(recorded.apply(&face).unwrap() == *expected);
         let jpeg = DegradationParams { h264: None, ..recorded };
@@ -136,5 +141,8 @@ fn a_missing_encoder_is_named_with_its_package() {
         .output()
         .unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && message.contains("apt-get install gstreamer1.0-plugins-base"), "{message}");
+    assert!(
+        !output.status.success() && message.contains("apt-get install gstreamer1.0-plugins-base"),
+        "{message}"
+    );
 }

@@ -21,6 +21,7 @@ mod params;
 mod ranges;
 mod recipe;
 mod stage;
+mod strengths;
 #[cfg(feature = "video")]
 mod x264;
 
@@ -32,3 +33,4 @@ pub use motion_blur::{MotionBlur, MotionBlurParams};
 pub use params::DegradationParams;
 pub use recipe::{Degradation, seed_for};
 pub use stage::{SecondStage, StageParams};
+pub use strengths::{SHARES, Strength};
