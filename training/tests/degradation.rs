@@ -1,5 +1,7 @@
 //! Eq. 11 as a whole: reproducible, drawn as the paper says, the same face at every crop size.
 
+mod common;
+
 use std::path::Path;
 
 use image::RgbImage;
@@ -8,6 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use training::degradation::{Degradation, DegradationParams, seed_for};
 use training::metrics::psnr;
 use training::picture;
+
+use common::distribution::assert_uniform;
 
 const DRAWS: usize = 20_000;
 
@@ -25,33 +29,17 @@ fn draws(recipe: &Degradation) -> Vec<DegradationParams> {
     (0..DRAWS).map(|_| recipe.draw(&mut rng)).collect()
 }
 
-/// Kolmogorov-Smirnov: the largest distance to the uniform distribution's, below its 99.9 % quantile.
-fn assert_uniform(name: &str, mut values: Vec<f64>, low: f64, high: f64) {
-    values.sort_by(f64::total_cmp);
-    let count = values.len() as f64;
-    assert!(values[0] >= low && values[values.len() - 1] <= high, "{name} leaves [{low}, {high}]");
-    let distance = values.iter().enumerate().map(|(index, value)| {
-        let uniform = (value - low) / (high - low);
-        (uniform - index as f64 / count).abs().max((uniform - (index + 1) as f64 / count).abs())
-    });
-    let distance = distance.fold(0.0, f64::max);
-    assert!(
-        distance < 1.95 / count.sqrt(),
-        "{name}: Kolmogorov-Smirnov distance {distance} of {count} values"
-    );
-}
-
 #[test]
 fn every_parameter_is_uniform_over_the_papers_range() {
     let all = draws(&Degradation::default());
     let column = |value: fn(&DegradationParams) -> f64| all.iter().map(value).collect::<Vec<_>>();
-    assert_uniform("sigma_x", column(|draw| draw.sigma_x), 0.2, 10.0);
-    assert_uniform("scale", column(|draw| draw.scale), 1.0, 8.0);
-    assert_uniform("noise", column(|draw| draw.noise), 0.0, 15.0);
+    assert_uniform("sigma_x", column(|draw| draw.sigma_x).into_iter(), [0.2, 10.0]);
+    assert_uniform("scale", column(|draw| draw.scale).into_iter(), [1.0, 8.0]);
+    assert_uniform("noise", column(|draw| draw.noise).into_iter(), [0.0, 15.0]);
     let turned: Vec<_> = all.iter().filter(|draw| draw.sigma_x != draw.sigma_y).collect();
-    assert_uniform("sigma_y", turned.iter().map(|draw| draw.sigma_y).collect(), 0.2, 10.0);
+    assert_uniform("sigma_y", turned.iter().map(|draw| draw.sigma_y), [0.2, 10.0]);
     let pi = std::f64::consts::PI;
-    assert_uniform("rotation", turned.iter().map(|draw| draw.rotation).collect(), -pi, pi);
+    assert_uniform("rotation", turned.iter().map(|draw| draw.rotation), [-pi, pi]);
     // Half are isotropic, within five standard deviations of a fair coin.
     let margin = 5.0 * (0.25 * DRAWS as f64).sqrt();
     assert!((turned.len() as f64 - 0.5 * DRAWS as f64).abs() < margin, "{} anisotropic", turned.len());

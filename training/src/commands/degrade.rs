@@ -44,7 +44,7 @@ pub struct DegradeArgs {
     /// Folder for the degraded pictures
     #[arg(long, value_name = "DIR", required_unless_present = "grid")]
     output: Option<PathBuf>,
-    /// Training configuration (TOML) whose [degradation] is the recipe [default: the paper's]
+    /// Training configuration (TOML) whose table `degradation` is the recipe [default: the paper's]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Draw a contact sheet (PNG or JPEG) of the first three pictures: every part of the recipe alone at rising strength, then

@@ -33,6 +33,12 @@ pub enum DegradationError {
         "degradation: h264 needs an idm built with the feature `video` (GStreamer); build with it, or take h264 out of the recipe"
     )]
     NoVideo,
+    /// GStreamer itself does not start.
+    #[error("degradation: h264 needs GStreamer, which does not start: {reason}")]
+    GStreamer {
+        /// What it says.
+        reason: String,
+    },
     /// GStreamer lacks an element.
     #[error(
         "degradation: h264 needs the GStreamer element {element}; install it (Debian: apt-get install {package})"

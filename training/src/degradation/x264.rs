@@ -33,7 +33,7 @@ const ELEMENTS: [(&str, &str); 6] = [
 
 /// Checks that GStreamer and its elements are there.
 pub(super) fn check_available() -> Result<(), DegradationError> {
-    gst::init().map_err(|error| DegradationError::H264 { width: 0, height: 0, reason: error.to_string() })?;
+    gst::init().map_err(|error| DegradationError::GStreamer { reason: error.to_string() })?;
     match ELEMENTS.into_iter().find(|(element, _)| gst::ElementFactory::find(element).is_none()) {
         Some((element, package)) => Err(DegradationError::MissingElement { element, package }),
         None => Ok(()),
