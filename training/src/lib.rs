@@ -4,6 +4,7 @@ pub mod aligned;
 pub mod blur;
 pub mod commands;
 pub mod config;
+pub mod contact_sheet;
 pub mod degradation;
 pub mod evaluate;
 pub mod loader;

@@ -1,6 +1,8 @@
 //! What the tests of `idm` share: its program, faces from tests/data, a disk that fills up, and `kill -9`.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod distribution;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
