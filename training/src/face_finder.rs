@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use face_detect::{DetectOptions, Face, FaceDetector, Region, Similarity, align, face_to_crop, template};
+use face_detect::{
+    DetectOptions, Face, FaceDetector, Point, Region, Similarity, align, face_to_crop, template,
+};
 use image::RgbImage;
 use opencv::core::{CV_64F, Mat, Rect, Scalar};
 use opencv::imgproc;
@@ -45,7 +47,7 @@ pub enum Refusal {
     Pose,
     /// It is blurred.
     Sharpness,
-    /// Another one shows the same with as many pixels or more.
+    /// A copy of the photo shows it with as many pixels or more.
     NearDuplicate,
 }
 
@@ -79,8 +81,27 @@ pub struct FaceMeasures {
     pub misfit: f64,
     /// Variance of the Laplacian of the grey face, 0–255, at the photo's resolution but no finer than the crop's.
     pub sharpness: f64,
-    /// By which near-duplicates are found.
+    /// Left, top, right and bottom edge of the crop in the photo, without its rotation, as shares of the photo's width and
+    /// height.
+    pub place: [f64; 4],
+    /// The photo's hash. With `place` it tells near-duplicates: the crop's own would not, since the landmarks that align it
+    /// differ a little between a photo and its resized copy.
     pub hash: PerceptualHash,
+}
+
+impl FaceMeasures {
+    /// Whether both are the same face of the same photo, be it resized or recoded: the photos' hashes differ in at most
+    /// `distance` bits, and the places share more than half of the area that they cover together.
+    #[must_use]
+    pub fn is_near_duplicate(&self, other: &Self, distance: u32) -> bool {
+        if self.hash.distance(&other.hash) > distance {
+            return false;
+        }
+        let (a, b) = (self.place, other.place);
+        let area = |place: [f64; 4]| (place[2] - place[0]).max(0.0) * (place[3] - place[1]).max(0.0);
+        let shared = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
+        shared > 0.5 * (area(a) + area(b) - shared)
+    }
 }
 
 /// A face of a photo.
@@ -119,10 +140,11 @@ impl FaceFinder {
         let options =
             DetectOptions { min_face_size: MIN_FACE_SIZE, max_faces: MAX_FACES, ..Default::default() };
         let faces = self.detector.detect(&frame, &options)?;
-        faces.iter().map(|face| self.measure(&frame, face)).collect()
+        let hash = PerceptualHash::of(photo)?;
+        faces.iter().map(|face| self.measure(&frame, face, hash)).collect()
     }
 
-    fn measure(&self, frame: &Mat, face: &Face) -> Result<FoundFace, PhotoError> {
+    fn measure(&self, frame: &Mat, face: &Face, hash: PerceptualHash) -> Result<FoundFace, PhotoError> {
         let whole = Region { x: 0, y: 0, width: frame.cols(), height: frame.rows() };
         let to_crop = face_to_crop(&face.landmarks, self.size)?;
         let crop = align(frame, whole, &to_crop, self.size)?;
@@ -135,16 +157,16 @@ impl FaceFinder {
         } else {
             &crop
         };
-        let rgb = to_rgb(&crop)?;
         let measures = FaceMeasures {
             transform: [[to_crop.a, -to_crop.b, to_crop.tx], [to_crop.b, to_crop.a, to_crop.ty]],
             native_scale,
             score: face.score,
             misfit: misfit(&to_crop, face, self.size),
             sharpness: laplacian_variance(native)?,
-            hash: PerceptualHash::of(&rgb)?,
+            place: place(&to_crop, self.size, frame),
+            hash,
         };
-        Ok(FoundFace { refusal: self.thresholds.refusal(&measures), measures, crop: rgb })
+        Ok(FoundFace { refusal: self.thresholds.refusal(&measures), measures, crop: to_rgb(&crop)? })
     }
 }
 
@@ -171,6 +193,16 @@ fn misfit(to_crop: &Similarity, face: &Face, size: u32) -> f64 {
         f64::from(landed.x - wanted.x).powi(2) + f64::from(landed.y - wanted.y).powi(2)
     });
     (squares.sum::<f64>() / face.landmarks.len() as f64).sqrt() / f64::from(size)
+}
+
+/// [`FaceMeasures::place`] of a crop of `frame`.
+fn place(to_crop: &Similarity, size: u32, frame: &Mat) -> [f64; 4] {
+    let middle = (size as f32 - 1.0) / 2.0;
+    let centre = to_crop.inverse().apply(Point { x: middle, y: middle });
+    let half = 0.5 * f64::from(size) / to_crop.scale();
+    let (width, height) = (f64::from(frame.cols()), f64::from(frame.rows()));
+    let (x, y) = (f64::from(centre.x), f64::from(centre.y));
+    [(x - half) / width, (y - half) / height, (x + half) / width, (y + half) / height]
 }
 
 /// The variance of the 3×3 Laplacian over the face itself, so that neither hair nor background counts.

@@ -145,7 +145,7 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// An empty one. Faces whose hashes differ in at most `duplicate_distance` bits are near-duplicates.
+    /// An empty one; `duplicate_distance` is that of [`FaceMeasures::is_near_duplicate`].
     #[must_use]
     pub fn new(duplicate_distance: u32) -> Self {
         Self {
@@ -163,7 +163,7 @@ impl Collection {
         let near = self
             .kept
             .values()
-            .filter(|kept| kept.measures.hash.distance(&face.measures.hash) <= self.duplicate_distance);
+            .filter(|kept| kept.measures.is_near_duplicate(&face.measures, self.duplicate_distance));
         let near: Vec<&FaceRecord> = near.collect();
         let scale = face.measures.native_scale;
         match near.iter().find(|kept| kept.measures.native_scale >= scale) {

@@ -73,7 +73,7 @@ pub struct Settings {
     pub format: FaceFormat,
     /// What they must be like.
     pub thresholds: Thresholds,
-    /// Faces whose hashes differ in so many of 256 bits or fewer are near-duplicates.
+    /// Photos whose hashes differ in so many of 256 bits or fewer show the same.
     pub duplicate_distance: u32,
 }
 

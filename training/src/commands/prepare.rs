@@ -17,10 +17,10 @@ use crate::prepare::{FaceFormat, MANIFEST, Preparation, REFUSED, Settings};
 ///
 /// Finds the faces of all photos (PNG, JPEG) in a folder tree, aligns them to the FFHQ template and writes those that are
 /// good enough into the same folders below --output, as PHOTO-0.png for the largest face of PHOTO, and so on. Of
-/// near-duplicates the one with the most pixels is kept.
+/// near-duplicates, the same face in resized or recoded copies of a photo, the one with the most pixels is kept.
 ///
 /// manifest.jsonl has a line of JSON for each face: file, source (the photo), transform (2×3, from the photo to the face),
-/// native_scale, score, misfit, sharpness and hash. refused.jsonl has one for each face or photo that was refused, with the
+/// native_scale, score, misfit, sharpness, place and hash. refused.jsonl has one for each face or photo that was refused, with the
 /// reason; look there before you change a threshold.
 ///
 /// An interrupted run goes on where it was when started again, and photos that were added since are taken in. Neither
@@ -40,19 +40,19 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "FORMAT", default_value = "png")]
     format: FaceFormat,
     /// Least score of the detector, 0 to 1
-    #[arg(long, value_name = "0..1", default_value_t = 0.8, value_parser = share::<f32>, help_heading = "Thresholds")]
+    #[arg(long, value_name = "0..1", default_value_t = 0.8, value_parser = share, help_heading = "Thresholds")]
     min_score: f32,
     /// Least number of the photo's pixels to one pixel of the face: 0.5 allows an enlargement to twice the size
     #[arg(long, value_name = "X", default_value_t = 0.5, value_parser = not_negative, help_heading = "Thresholds")]
     min_native_scale: f64,
     /// Largest distance of the aligned landmarks from the template's, as a share of the face's side: about 0.01 for a face
     /// from in front, 0.05 for a profile
-    #[arg(long, value_name = "X", default_value_t = 0.035, value_parser = not_negative, help_heading = "Thresholds")]
+    #[arg(long, value_name = "X", default_value_t = 0.04, value_parser = not_negative, help_heading = "Thresholds")]
     max_misfit: f64,
     /// Least variance of the Laplacian of the face, at the photo's resolution
-    #[arg(long, value_name = "X", default_value_t = 15.0, value_parser = not_negative, help_heading = "Thresholds")]
+    #[arg(long, value_name = "X", default_value_t = 20.0, value_parser = not_negative, help_heading = "Thresholds")]
     min_sharpness: f64,
-    /// Faces whose hashes differ in so many of 256 bits or fewer are near-duplicates
+    /// Photos whose hashes differ in so many of 256 bits or fewer are copies of each other
     #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=256), help_heading = "Thresholds")]
     duplicate_distance: u32,
     /// The face detector
@@ -63,13 +63,9 @@ pub struct PrepareArgs {
     threads: Option<u16>,
 }
 
-fn share<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
-    let value: T = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if value >= T::from(0) && value <= T::from(1) {
-        Ok(value)
-    } else {
-        Err("it must be from 0 to 1".to_owned())
-    }
+fn share(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("it must be from 0 to 1".to_owned()) }
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {
