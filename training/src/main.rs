@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+#[cfg(feature = "detect")]
+use training::commands::prepare;
 use training::commands::{bench, degrade, evaluate, restore, train};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -15,9 +17,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "detect")]
+    Prepare(prepare::PrepareArgs),
     /// Train a model on a folder of aligned faces
     Train(train::TrainArgs),
-    // The help of these three is the comment on their arguments.
+    // The help of those without a comment is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
     Restore(restore::RestoreArgs),
     // It has by far the most options; the others need not be as large.
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("IDM_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let result = match Cli::parse().command {
+        #[cfg(feature = "detect")]
+        Command::Prepare(args) => prepare::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Degrade(args) => degrade::run(&args),
         Command::Restore(args) => restore::run(&args),

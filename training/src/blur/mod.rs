@@ -8,6 +8,7 @@ use image::Rgb32FImage;
 use multiversion::multiversion;
 
 use border::Padded;
+pub(crate) use border::mirrored;
 
 /// Kernel weights below this share of the kernel's sum (1) are skipped: all of them together move an
 /// 8-bit value by less than a tenth of a step.
