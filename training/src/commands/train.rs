@@ -3,8 +3,6 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use restore_core::DeviceChoice;
 
+use super::interrupt::{self, Outcome};
 use crate::config::TrainConfig;
 use crate::loader::{Loader, LoaderOptions};
 use crate::trainer::{Progress, Trainer};
@@ -21,32 +20,32 @@ use crate::trainer::{Progress, Trainer};
 pub struct TrainArgs {
     /// Configuration of the run (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    pub config: PathBuf,
     /// Folder of aligned faces, PNG or JPEG
     #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    pub data: PathBuf,
     /// Folder of the run: model.safetensors, state.safetensors, metrics.csv
     #[arg(long, value_name = "RUN")]
-    output: PathBuf,
+    pub output: PathBuf,
     /// Start from the weights of this model
     #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
-    init: Option<PathBuf>,
+    pub init: Option<PathBuf>,
     /// Go on from the state in RUN
     #[arg(long)]
-    resume: bool,
+    pub resume: bool,
     /// auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
-    device: DeviceChoice,
+    pub device: DeviceChoice,
     /// Threads that load and degrade pictures
     #[arg(long, default_value_t = 2, value_name = "N")]
-    workers: usize,
+    pub workers: usize,
 }
 
-/// Runs `idm train`.
+/// Runs `idm train`, to its end or until [`interrupt::requested`].
 ///
 /// # Errors
 /// With what failed and where; the last checkpoint stays.
-pub fn run(args: &TrainArgs) -> Result<()> {
+pub fn run(args: &TrainArgs) -> Result<Outcome> {
     let config = TrainConfig::open(&args.config)?;
     let state = args.output.join("state.safetensors");
     if !args.resume && state.exists() {
@@ -72,10 +71,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         workers: args.workers,
     };
     let mut loader = Loader::start(&args.data, &options, trainer.iterations())?;
-    let interrupted = stop_on_interrupt()?;
+    interrupt::listen()?;
     let bar = progress_bar(config.run.iterations, trainer.iterations());
     let mut metrics = Metrics::open(args, &config)?;
-    while trainer.iterations() < config.run.iterations && !interrupted.load(Ordering::Relaxed) {
+    while trainer.iterations() < config.run.iterations && !interrupt::requested() {
         let waiting = Instant::now();
         let (clean, degraded) = loader.next_batch()?;
         let waited = waiting.elapsed();
@@ -97,8 +96,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     );
     if trainer.iterations() < config.run.iterations {
         println!("interrupted; go on with --resume");
+        return Ok(Outcome::Interrupted);
     }
-    Ok(())
+    Ok(Outcome::Finished)
 }
 
 /// The model first: a crash between the two leaves a state that makes the same model again.
@@ -106,14 +106,6 @@ fn save(trainer: &Trainer, args: &TrainArgs) -> Result<()> {
     trainer.save_model(&args.output.join("model.safetensors"))?;
     trainer.save_state(&args.output.join("state.safetensors"))?;
     Ok(())
-}
-
-/// Ctrl-C finishes the iteration at hand and saves.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let handler = flag.clone();
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed)).context("cannot handle Ctrl-C")?;
-    Ok(flag)
 }
 
 fn progress_bar(iterations: u64, done: u64) -> ProgressBar {
