@@ -27,7 +27,10 @@ pub struct TrainArgs {
     /// Folder of the run: model.safetensors, state.safetensors, metrics.csv
     #[arg(long, value_name = "RUN")]
     pub output: PathBuf,
-    /// Start from the weights of this model
+    /// Folder of faces to look at during the run; without it some of the training faces
+    #[arg(long, value_name = "DIR")]
+    pub validation: Option<PathBuf>,
+    /// Start from the weights of this model of the same network, trained at any size
     #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
     pub init: Option<PathBuf>,
     /// Go on from the state in RUN
