@@ -8,8 +8,12 @@ pub mod degradation;
 pub mod evaluate;
 pub mod loader;
 pub mod metrics;
+pub mod metrics_table;
 pub mod optimiser;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;
+pub mod run_folder;
+pub mod run_state;
+pub mod tensorboard;
 pub mod trainer;
