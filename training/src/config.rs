@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::differences::{Difference, differences};
 pub use self::parse::{ParseError, Problem};
+use crate::data_config::{DataConfig, DataConfigError};
 use crate::degradation::{Degradation, DegradationError};
 
 /// A configuration that cannot be used.
@@ -47,6 +48,9 @@ pub enum ConfigError {
     /// The degradation does not.
     #[error(transparent)]
     Degradation(#[from] DegradationError),
+    /// The data does not.
+    #[error(transparent)]
+    Data(#[from] DataConfigError),
 }
 
 /// All of a training run but its data and its output folder.
@@ -55,6 +59,9 @@ pub enum ConfigError {
 pub struct TrainConfig {
     /// The model to make.
     pub model: ModelConfig,
+    /// What the training pictures are.
+    #[serde(default)]
+    pub data: DataConfig,
     /// How the inputs are made from the clean faces.
     #[serde(default)]
     pub degradation: Degradation,
@@ -203,6 +210,7 @@ impl TrainConfig {
     /// [`ConfigError`], naming the key.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.model.validate()?;
+        self.data.validate(&self.model)?;
         self.degradation.validate()?;
         let check = |ok: bool, field, value: f64, expected| {
             if ok { Ok(()) } else { Err(ConfigError::Range { field, value, expected }) }

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor, nn};
 
 use crate::config::{Difference, Loss, TrainConfig, differences};
 use crate::optimiser::{AdamW, MovingAverage};
-use crate::run_state::{LossSum, RunState};
+use crate::run::state::{LossSum, RunState};
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tch::Kind;
 
+use super::state::{LossSum, RunState, StateError};
 use crate::picture::{PictureError, prepare_output_folder};
-use crate::run_state::{LossSum, RunState, StateError};
 use crate::trainer::{TrainError, Trainer};
 
 /// A checkpoint that cannot be written or read.
@@ -81,13 +81,18 @@ impl RunFolder {
     /// A new state until the old one is out of its way. Hidden, and named as what a later run clears away.
     const NEXT_STATE: &str = ".state.safetensors.part";
 
+    /// The files of the run in the folder `path`, which need not exist yet.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
     /// Makes the folder where it is missing, and clears away what a killed run left half-written.
     ///
     /// # Errors
     /// [`RunFolderError::Folder`].
-    pub fn prepare(path: &Path) -> Result<Self, RunFolderError> {
-        prepare_output_folder(path)?;
-        Ok(Self { path: path.to_owned() })
+    pub fn prepare(&self) -> Result<(), RunFolderError> {
+        Ok(prepare_output_folder(&self.path)?)
     }
 
     /// The path of a file of the run.
