@@ -14,7 +14,7 @@ const SIZE: (u32, u32) = (1200, 800);
 /// Height in pixels of the upper part, the loss.
 const LOSS_HEIGHT: i32 = 600;
 /// Points of the smoothed curve's window, as a share of all.
-const WINDOW_SHARE: f64 = 0.04;
+const WINDOW_SHARE: f64 = 0.1;
 const RAW: RGBColor = RGBColor(150, 182, 216);
 const SMOOTHED: RGBColor = RGBColor(20, 80, 160);
 const RATE: RGBColor = RGBColor(200, 90, 30);
