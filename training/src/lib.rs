@@ -24,5 +24,6 @@ pub mod photo;
 pub mod picture;
 #[cfg(feature = "detect")]
 pub mod prepare;
+pub mod run;
 pub mod trainer;
 pub mod warp;

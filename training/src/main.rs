@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         #[cfg(feature = "detect")]
         Command::Prepare(args) => prepare::run(&args),
-        Command::Train(args) => train::run(&args),
+        Command::Train(args) => train::run(&args).map(|_| ()),
         Command::Degrade(args) => degrade::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

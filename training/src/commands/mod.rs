@@ -4,6 +4,7 @@ pub mod bench;
 pub mod degrade;
 pub mod evaluate;
 pub mod files;
+pub mod interrupt;
 #[cfg(feature = "detect")]
 pub mod prepare;
 pub mod progress;
