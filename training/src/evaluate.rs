@@ -93,9 +93,9 @@ impl PairSource {
                 (params.apply(&clean)?, Some(params))
             }
             Some(folder) => {
-                let candidates = picture::EXTENSIONS.map(|ending| folder.join(format!("{name}.{ending}")));
-                let counterpart = candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-                    EvaluateError::Unpaired { clean: file.to_owned(), folder: folder.clone() }
+                let counterpart = picture::find(folder, &name).ok_or_else(|| EvaluateError::Unpaired {
+                    clean: file.to_owned(),
+                    folder: folder.clone(),
                 })?;
                 (self.at_size(&counterpart)?, None)
             }

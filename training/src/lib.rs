@@ -12,4 +12,5 @@ pub mod optimiser;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;
+pub mod study;
 pub mod trainer;

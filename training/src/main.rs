@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use training::commands::{bench, degrade, evaluate, restore, train};
+use training::commands::{bench, degrade, evaluate, restore, study, train};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
 #[derive(Debug, Parser)]
@@ -17,10 +17,11 @@ struct Cli {
 enum Command {
     /// Train a model on a folder of aligned faces
     Train(train::TrainArgs),
-    // The help of these three is the comment on their arguments.
+    // The help of these four is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
     Restore(restore::RestoreArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Study(study::StudyArgs),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
 }
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Degrade(args) => degrade::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Study(args) => study::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

@@ -7,4 +7,5 @@ pub mod files;
 pub mod progress;
 pub mod restore;
 pub mod restorer_args;
+pub mod study;
 pub mod train;
