@@ -6,14 +6,23 @@ use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::progress;
+use crate::evaluate::RestoredFolder;
 use crate::picture::{self, Format};
 use crate::study::StudyError;
 use crate::study::answers::{self, Answers};
-use crate::study::faces::{self, FaceFiles, System};
+use crate::study::faces::{self, FaceFiles};
 use crate::study::key::Key;
 use crate::study::page::{PAPER_QUESTION, PageBuilder};
 use crate::study::statistics::Interval;
 use crate::study::tally::{QuestionTally, Tally};
+
+/// Below the tables.
+const NOTES: &str = "
+The bootstrap draws raters and faces anew, so its intervals hold for others of both, as far as there are several.
+Wilson's intervals take every answer as independent, which makes them too narrow when raters or faces differ.
+The sign test counts faces, won by the system chosen more often; p is corrected for the number of pairs (Holm).
+The test of the positions draws them anew.
+";
 
 /// Ask people which system restores best (the paper's Table 3), and tally their answers
 ///
@@ -37,7 +46,7 @@ pub struct StudyArgs {
     truth: Option<PathBuf>,
     /// A system's name and the folder of its results; give it once for each of 2 to 9 systems
     #[arg(long, value_name = "NAME=DIR", help_heading = "Page", required_unless_present = "tally")]
-    restored: Vec<System>,
+    restored: Vec<RestoredFolder>,
     /// Folder of the systems' inputs, to be shown as well
     #[arg(long, value_name = "DIR", help_heading = "Page")]
     degraded: Option<PathBuf>,
@@ -166,9 +175,7 @@ fn table(tally: &Tally, answers: &Answers) -> String {
         text += &format!("  {} answers were there twice and count once\n", answers.repeated);
     }
     tally.questions.iter().for_each(|question| text += &question_table(question));
-    text += "\nThe bootstrap draws raters and faces anew, so its intervals hold for others than these, as far as there are \
-             several; Wilson's take every answer for independent, which is too narrow when raters or faces differ. The sign \
-             tests count faces, p corrected for the number of pairs (Holm). Position is tested by drawing the positions anew.\n";
+    text += NOTES;
     text
 }
 
@@ -195,21 +202,25 @@ fn question_table(tally: &QuestionTally) -> String {
     for pair in &tally.pairs {
         let [left, right] = &pair.systems;
         text += &format!(
-            "{left} : {right} = {} : {} answers, {} : {} faces ({} tied), sign test p = {:.2e}\n",
+            "{left} : {right} = {} : {} answers, {} : {} faces ({} tied), sign test p {}\n",
             pair.choices[0],
             pair.choices[1],
             pair.faces_won[0],
             pair.faces_won[1],
             pair.faces_tied,
-            pair.p_holm
+            p_value(pair.p_holm)
         );
     }
     let positions: Vec<String> = tally.positions.choices.iter().map(usize::to_string).collect();
     text += &format!(
-        "chosen by position, from the first: {} (p = {:.3}{})\n",
+        "chosen by position, from the first: {} (p {}{})\n",
         positions.join(", "),
-        tally.positions.p,
+        p_value(tally.positions.p),
         if tally.positions.p < 0.05 { ": raters favour a position" } else { "" }
     );
     text
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("= {p:.3}") }
 }

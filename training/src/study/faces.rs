@@ -2,37 +2,15 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use image::RgbImage;
 
 use super::{SYSTEMS, StudyError};
+use crate::evaluate::RestoredFolder;
 use crate::picture;
 
 /// How far the ratio of the sides may be from the true face's: one pixel in a hundred.
 const SHAPE_TOLERANCE: f64 = 0.01;
-
-/// A system to compare: its name and the folder with its results. Parsed from `NAME=DIR`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct System {
-    /// The name that the tally prints.
-    pub name: String,
-    /// The folder with its results.
-    pub folder: PathBuf,
-}
-
-impl FromStr for System {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, folder)) if !name.trim().is_empty() && !folder.is_empty() => {
-                Ok(Self { name: name.trim().to_owned(), folder: folder.into() })
-            }
-            _ => Err("expected NAME=DIR, for example gfpgan=results/gfpgan".to_owned()),
-        }
-    }
-}
 
 /// The files of one face.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +43,7 @@ pub struct FacePictures {
 /// [`StudyError::Unusable`] with every counterpart that is missing.
 pub fn find(
     truth: &Path,
-    systems: &[System],
+    systems: &[RestoredFolder],
     degraded: Option<&Path>,
     limit: Option<usize>,
 ) -> Result<Vec<FaceFiles>, StudyError> {
@@ -144,15 +122,6 @@ fn shown_size((width, height): (u32, u32), longer: Option<u32>) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn systems_are_name_and_folder() {
-        let system: System = "ours=out/a=b".parse().unwrap();
-        assert_eq!(system, System { name: "ours".into(), folder: "out/a=b".into() });
-        for wrong in ["ours", "=out", "ours=", " =out"] {
-            assert!(wrong.parse::<System>().unwrap_err().contains("NAME=DIR"), "{wrong}");
-        }
-    }
 
     #[test]
     fn the_longer_side_gets_the_size() {

@@ -112,7 +112,7 @@ fn what_does_not_fit_together_is_named_and_nothing_is_written() {
 
     let study = Study::new();
     let cut = std::fs::read(study.path("Zebra").join("2.jpg")).unwrap();
-    std::fs::write(study.path("Zebra").join("2.jpg"), &cut[..cut.len() / 2]).unwrap();
+    std::fs::write(study.path("Zebra").join("2.jpg"), &cut[..200]).unwrap();
     picture::write(&study.path("Okapi").join("4.jpg"), &RgbImage::new(80, 60)).unwrap();
     let page = study.path("page.html");
     failed(

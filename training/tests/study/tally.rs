@@ -65,7 +65,7 @@ fn the_tally_counts_what_was_chosen() {
         let [low, high] = ["low", "high"].map(|end| by_system[system]["bootstrap"][end].as_f64().unwrap());
         assert!(low <= share && share <= high && (choices == 0 || low < high));
     }
-    assert!(table.contains("Zebra       78.6 %       11"), "{table}");
+    assert!(table.contains("Zebra      78.6 %       11     ["), "{table}");
     // Face by face Zebra : Quagga = 3:0, 2:1, 3:0, 1:2, 2:0; so 4 faces to 1: p = 2 · (1 + 5) / 2⁵.
     let pair = &question["pairs"][0];
     assert_eq!(pair["systems"], serde_json::json!(["Zebra", "Quagga"]));
