@@ -15,7 +15,8 @@ use super::key::{FaceKey, Key};
 use crate::degradation::seed_for;
 use crate::picture::{self, Format, PictureError};
 
-/// What the paper asked its raters.
+/// What the paper asked its raters: to "select which model shows the best perceptual quality while preserving the facial
+/// details given the ground-truth images" (its section on the user study, Table 3), in plainer words.
 pub const PAPER_QUESTION: &str =
     "Which picture has the best quality while keeping the details of the true face?";
 
