@@ -25,5 +25,6 @@ pub mod picture;
 #[cfg(feature = "detect")]
 pub mod prepare;
 pub mod run;
+pub mod study;
 pub mod trainer;
 pub mod warp;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
-use training::commands::{bench, degrade, evaluate, restore, train};
+use training::commands::{bench, degrade, evaluate, restore, study, train};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
 #[derive(Debug, Parser)]
@@ -26,6 +26,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
+    Study(study::StudyArgs),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
 }
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Degrade(args) => degrade::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Study(args) => study::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

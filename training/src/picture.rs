@@ -16,7 +16,16 @@ use walkdir::WalkDir;
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// JPEG quality of [`write()`]: high enough that the encoder hides nothing of the restoration.
-const JPEG_QUALITY: u8 = 95;
+pub const JPEG_QUALITY: u8 = 95;
+
+/// A format that pictures are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Lossless.
+    Png,
+    /// JPEG of quality 95 ([`JPEG_QUALITY`]).
+    Jpeg,
+}
 
 /// A picture file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +167,12 @@ pub fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// The picture file `name` of `folder`, whatever its ending.
+#[must_use]
+pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    EXTENSIONS.map(|ending| folder.join(format!("{name}.{ending}"))).into_iter().find(|path| path.is_file())
+}
+
 fn has_picture_name(path: &Path) -> bool {
     !is_hidden(path) && extension(path).is_some_and(|ending| EXTENSIONS.contains(&ending.as_str()))
 }
@@ -177,20 +192,30 @@ fn extension(path: &Path) -> Option<String> {
 ///
 /// [atomically]: write_atomically
 pub fn write(path: &Path, picture: &RgbImage) -> Result<(), PictureError> {
-    let mut bytes = Vec::new();
-    let encoded = match extension(path).as_deref() {
-        Some("png") => picture.write_with_encoder(PngEncoder::new(&mut bytes)),
-        Some("jpg" | "jpeg") => {
-            picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))
-        }
+    let format = match extension(path).as_deref() {
+        Some("png") => Format::Png,
+        Some("jpg" | "jpeg") => Format::Jpeg,
         _ => return Err(PictureError::Extension { path: path.to_owned() }),
+    };
+    write_atomically(path, &encode(picture, format)?)
+}
+
+/// The bytes of a picture file.
+///
+/// # Errors
+/// [`PictureError::Encode`] for a picture that the format cannot hold.
+pub fn encode(picture: &RgbImage, format: Format) -> Result<Vec<u8>, PictureError> {
+    let mut bytes = Vec::new();
+    let encoded = match format {
+        Format::Png => picture.write_with_encoder(PngEncoder::new(&mut bytes)),
+        Format::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)),
     };
     encoded.map_err(|error| PictureError::Encode {
         width: picture.width(),
         height: picture.height(),
         reason: error.to_string(),
     })?;
-    write_atomically(path, &bytes)
+    Ok(bytes)
 }
 
 /// Writes `bytes` to a hidden temporary file beside `path`, syncs it to the disk and renames it to `path`:

@@ -10,4 +10,5 @@ pub mod prepare;
 pub mod progress;
 pub mod restore;
 pub mod restorer_args;
+pub mod study;
 pub mod train;

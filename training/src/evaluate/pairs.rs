@@ -71,9 +71,7 @@ impl PairSource {
         file: &Path,
         folder: &Path,
     ) -> Result<(RgbImage, bool), EvaluateError> {
-        let name = picture::stem(file);
-        let candidates = picture::EXTENSIONS.map(|ending| folder.join(format!("{name}.{ending}")));
-        let counterpart = candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        let counterpart = picture::find(folder, &picture::stem(file)).ok_or_else(|| {
             EvaluateError::Unpaired { kind, clean: file.to_owned(), folder: folder.to_owned() }
         })?;
         self.at_size(&counterpart)
