@@ -5,6 +5,7 @@ pub mod blur;
 pub mod commands;
 pub mod config;
 pub mod degradation;
+pub mod enhance;
 pub mod evaluate;
 pub mod loader;
 pub mod metrics;
@@ -12,4 +13,6 @@ pub mod optimiser;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;
+pub mod picture_file;
+pub mod tiles;
 pub mod trainer;

@@ -1,5 +1,6 @@
 //! Picture files: reading with clear errors, listing a folder, atomic writing, resizing.
 
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::BufReader;
@@ -9,13 +10,15 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Rgb32FImage, RgbImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Rgb32FImage, RgbImage};
 
 /// File name endings, in lower case, of the pictures that [`list`] finds and [`read`] understands.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// JPEG quality of [`write()`]: high enough that the encoder hides nothing of the restoration.
-const JPEG_QUALITY: u8 = 95;
+/// JPEG quality of [`write()`] (its chroma is not subsampled): high enough that the encoder hides nothing of the
+/// restoration.
+pub(crate) const JPEG_QUALITY: u8 = 95;
 
 /// A picture file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -79,29 +82,52 @@ pub enum PictureError {
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
 /// truncated, of another format or without pixels.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
-    let file = File::open(path).map_err(|source| PictureError::Read { path: path.to_owned(), source })?;
+    Ok(decode(path)?.picture.into_rgb8())
+}
+
+/// A decoded file.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// Its pixels, upright.
+    pub picture: DynamicImage,
+    /// PNG or JPEG.
+    pub format: ImageFormat,
+    /// The turn that was applied.
+    pub orientation: Orientation,
+    /// The colour profile as it is in the file.
+    pub icc_profile: Option<Vec<u8>>,
+    /// The camera's notes as they are in the file.
+    pub exif: Option<Vec<u8>>,
+}
+
+/// Reads a PNG or JPEG file, whatever its name. Errors are those of [`read`].
+pub(crate) fn decode(path: &Path) -> Result<Decoded, PictureError> {
+    let failed = |source| PictureError::Read { path: path.to_owned(), source };
     let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
-    let reader = ImageReader::new(BufReader::new(file))
-        .with_guessed_format()
-        .map_err(|source| PictureError::Read { path: path.to_owned(), source })?;
+    let file = File::open(path).map_err(failed)?;
+    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(failed)?;
+    let format = reader.format();
     let decoded = reader.into_decoder().and_then(|mut decoder| {
         let orientation = decoder.orientation()?;
+        // Damaged notes or profiles are left out; the pixels may still be good.
+        let (icc_profile, exif) = (decoder.icc_profile().ok().flatten(), decoder.exif_metadata().ok().flatten());
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(orientation);
-        Ok(picture)
+        Ok((picture, orientation, icc_profile, exif))
     });
-    let picture = match decoded {
-        Ok(picture) => picture.into_rgb8(),
+    let (picture, orientation, icc_profile, exif) = match decoded {
+        Ok(decoded) => decoded,
         // A folder opens like a file and only fails on reading.
         Err(ImageError::IoError(source)) if source.kind() == std::io::ErrorKind::IsADirectory => {
-            return Err(PictureError::Read { path: path.to_owned(), source });
+            return Err(failed(source));
         }
         Err(error) => return Err(content(error.to_string())),
     };
     if picture.width() == 0 || picture.height() == 0 {
         return Err(content("it has no pixels".to_owned()));
     }
-    Ok(picture)
+    let format = format.ok_or_else(|| content("its format is unknown".to_owned()))?;
+    Ok(Decoded { picture, format, orientation, icc_profile, exif })
 }
 
 /// The picture files directly in `folder`, by their name's ending, sorted by name. Hidden files are left out.
@@ -151,12 +177,12 @@ pub fn write(path: &Path, picture: &RgbImage) -> Result<(), PictureError> {
         }
         _ => return Err(PictureError::Extension { path: path.to_owned() }),
     };
-    encoded.map_err(|error| PictureError::Encode {
-        width: picture.width(),
-        height: picture.height(),
-        reason: error.to_string(),
-    })?;
+    encoded.map_err(|error| encode_error(picture.width(), picture.height(), &error))?;
     write_atomically(path, &bytes)
+}
+
+pub(crate) fn encode_error(width: u32, height: u32, error: &ImageError) -> PictureError {
+    PictureError::Encode { width, height, reason: error.to_string() }
 }
 
 /// Writes `bytes` to a hidden temporary file beside `path`, syncs it to the disk and renames it to `path`:
@@ -169,18 +195,26 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
         .map_err(|source| PictureError::Write { path: path.to_owned(), source })
 }
 
-/// Makes `folder` and its parents where missing, and removes temporary files that a killed run left there.
+/// Makes the folders of `files` where missing, and removes temporary files that a killed run of [`write_atomically`] left
+/// of them. Those of other files stay: another process may be writing them at this moment.
 ///
 /// # Errors
-/// [`PictureError::Write`] when the folder cannot be made.
-pub fn prepare_output_folder(folder: &Path) -> Result<(), PictureError> {
-    let failed = |source| PictureError::Write { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    for entry in std::fs::read_dir(folder).map_err(failed)?.flatten() {
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        if name.starts_with(b".") && name.ends_with(restore_core::TEMPORARY_SUFFIX.as_bytes()) {
-            std::fs::remove_file(entry.path()).map_err(failed)?;
+/// [`PictureError::Write`] when a folder cannot be made or read.
+pub fn prepare_outputs<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), PictureError> {
+    let mut folders: BTreeMap<&Path, HashSet<&OsStr>> = BTreeMap::new();
+    for file in files {
+        if let (Some(folder), Some(name)) = (file.parent(), file.file_name()) {
+            folders.entry(folder).or_default().insert(name);
+        }
+    }
+    for (folder, names) in folders {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let failed = |source| PictureError::Write { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        for entry in std::fs::read_dir(folder).map_err(failed)?.flatten() {
+            if restore_core::temporary_target(&entry.file_name()).is_some_and(|name| names.contains(name)) {
+                std::fs::remove_file(entry.path()).map_err(failed)?;
+            }
         }
     }
     Ok(())

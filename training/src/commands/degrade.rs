@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, Job, Jobs};
+use super::files::{self, Job, Jobs, Naming};
 use super::progress;
 use crate::degradation::{Degradation, DegradationParams};
 use crate::picture::{self, PictureError};
@@ -55,8 +55,9 @@ struct Record {
 /// # Errors
 /// Unusable folders, outputs of other settings, a full disk, and broken pictures (after all others are done).
 pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
-    let jobs = Jobs::find(&args.input, &args.output)?;
+    let jobs = Jobs::find(&args.input, &args.output, Naming::Png)?;
     let records = args.output.join(RECORDS);
+    picture::prepare_outputs([records.as_path()])?;
     let recipe = Degradation::default();
     let mut lines = read_records(&records)?;
     for job in &jobs.all {

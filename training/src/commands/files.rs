@@ -12,53 +12,67 @@ use crate::picture;
 pub struct Job {
     /// The picture to read.
     pub input: PathBuf,
-    /// Its name without folder and ending.
+    /// Its path below the input folder without ending, folders separated by `/`: what its seed follows from.
     pub name: String,
-    /// The PNG file to write.
+    /// The file to write.
     pub output: PathBuf,
 }
 
-/// The jobs still to do.
+/// How results are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// As their pictures, with the ending `.png`.
+    Png,
+    /// As their pictures.
+    Same,
+}
+
+/// The jobs of a command.
 #[derive(Debug)]
 pub struct Jobs {
-    /// Every job, in the order of the names.
+    /// Every job, in the order of the paths.
     pub all: Vec<Job>,
     /// Those without a result yet.
     pub missing: Vec<Job>,
 }
 
 impl Jobs {
-    /// One job for the picture `input`, or one for each picture in the folder `input`: `NAME.png` in the folder
-    /// `output`, which is made where missing. Results are written whole or not at all, so one that is there is done.
+    /// One job for the picture `input`, or one for each picture anywhere below the folder `input`, whose tree the folder
+    /// `output` gets. Results are written whole or not at all, so one that is there is done.
     ///
     /// # Errors
-    /// When there are no pictures, two of them have the same name up to the ending, or a result would overwrite
-    /// its own input.
-    pub fn find(input: &Path, output: &Path) -> anyhow::Result<Self> {
+    /// When there are no pictures, two of them have the same name up to the ending under [`Naming::Png`], or a result
+    /// would lie among the inputs.
+    pub fn find(input: &Path, output: &Path, naming: Naming) -> anyhow::Result<Self> {
         let folder = input.is_dir();
-        let inputs = if folder { picture::list(input)? } else { vec![input.to_owned()] };
-        ensure!(!inputs.is_empty(), "no PNG or JPEG pictures in {}", input.display());
         ensure!(folder || input.exists(), "cannot find {}", input.display());
-        picture::prepare_output_folder(output)?;
-        let source = if folder { Some(input) } else { input.parent() };
-        let source = source.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let same = source.canonicalize().ok() == output.canonicalize().ok();
-        ensure!(!same, "--output is the folder of --input, {}: choose another one", output.display());
-        let mut seen: HashMap<String, PathBuf> = HashMap::new();
-        let mut all = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            let name = picture::stem(&input);
-            let output = output.join(format!("{name}.png"));
-            if let Some(other) = seen.insert(name.clone(), input.clone()) {
+        let source = if folder { input } else { input.parent().unwrap_or(input) };
+        let source = if source.as_os_str().is_empty() { Path::new(".") } else { source };
+        let files = match (folder, input.file_name()) {
+            (false, Some(name)) => vec![PathBuf::from(name)],
+            _ => picture::list_tree(input)?,
+        };
+        ensure!(!files.is_empty(), "no PNG or JPEG pictures in {}", input.display());
+        ensure_apart(source, output, folder)?;
+        let mut seen: HashMap<PathBuf, &Path> = HashMap::with_capacity(files.len());
+        let mut all = Vec::with_capacity(files.len());
+        for file in &files {
+            let result = match naming {
+                Naming::Png => file.with_extension("png"),
+                Naming::Same => file.clone(),
+            };
+            let output = output.join(&result);
+            if let Some(other) = seen.insert(result, file) {
                 bail!(
                     "{} and {} would both become {}: rename one of them",
-                    other.display(),
-                    input.display(),
+                    source.join(other).display(),
+                    source.join(file).display(),
                     output.display()
                 );
             }
-            all.push(Job { input, name, output });
+            all.push(Job { input: source.join(file), name: name_of(file), output });
         }
+        picture::prepare_outputs(all.iter().map(|job: &Job| job.output.as_path()))?;
         let missing = all.iter().filter(|job| !job.output.exists()).cloned().collect();
         Ok(Self { all, missing })
     }
@@ -68,6 +82,33 @@ impl Jobs {
     pub fn done_before(&self) -> usize {
         self.all.len() - self.missing.len()
     }
+}
+
+/// The path without ending, folders separated by `/`.
+fn name_of(file: &Path) -> String {
+    let without_ending = file.with_extension("");
+    let parts: Vec<_> = without_ending.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+/// The results must not become inputs of the next run. (A single picture's may lie below its own folder.)
+fn ensure_apart(source: &Path, output: &Path, folder: bool) -> anyhow::Result<()> {
+    let Ok(source) = source.canonicalize() else { return Ok(()) };
+    // The output's nearest folder that exists already decides.
+    let Some(existing) = output.ancestors().find_map(|folder| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        folder.canonicalize().ok()
+    }) else {
+        return Ok(());
+    };
+    let inside = if folder { existing.starts_with(&source) } else { output.canonicalize().is_ok_and(|output| output == source) };
+    ensure!(
+        !inside,
+        "--output {} lies in the folder of --input, {}, where its pictures would be taken for inputs: choose another one",
+        output.display(),
+        source.display()
+    );
+    Ok(())
 }
 
 /// Ends a command over many pictures: prints what was done, and fails when something could not be, like `cp`.

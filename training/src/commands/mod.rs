@@ -1,7 +1,9 @@
 //! The commands of `idm`, one module each.
 
+pub mod batches;
 pub mod bench;
 pub mod degrade;
+pub mod enhance;
 pub mod evaluate;
 pub mod files;
 pub mod interrupt;

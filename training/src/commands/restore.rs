@@ -82,34 +82,22 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
 fn restore_faces(
     args: &RestoreArgs,
     restorer: &DiffusionRestorer,
-    jobs: &[Job],
+    jobs: &Jobs,
 ) -> anyhow::Result<Vec<String>> {
-    let bar = progress::bar(jobs.len(), "faces");
-    let mut failures = Vec::new();
-    for batch in jobs.chunks(BATCH) {
-        let mut faces: Vec<(&Job, RgbImage)> = Vec::with_capacity(batch.len());
-        for job in batch {
-            match picture::read(&job.input) {
-                Ok(face) if face.width() == face.height() => faces.push((job, face)),
-                Ok(face) => failures.push(format!(
-                    "{}: {}×{} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
-                    job.input.display(),
-                    face.width(),
-                    face.height()
-                )),
-                Err(error) => failures.push(error.to_string()),
-            }
-        }
-        let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
-        let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
-        let restored = restore_aligned(restorer, &pictures, &seeds, args.strength)?;
-        for ((job, _), restored) in faces.iter().zip(&restored) {
-            picture::write(&job.output, restored)?;
-        }
-        bar.inc(batch.len() as u64);
-    }
+    let batches = jobs.unfinished_batches(AlignedFaces.batch());
+    let bar = progress::bar(batches.iter().map(|batch| batch.len()).sum(), "faces");
+    let stages = Stages {
+        read: |job: &Job| AlignedFaces.check(picture::read(&job.input)?, &job.input),
+        apply: |faces: &[(&Job, RgbImage)]| {
+            let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
+            let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
+            Ok(restore_aligned(restorer, &pictures, &seeds, args.strength)?)
+        },
+        write: |job: &Job, _: &RgbImage, restored: &RgbImage| Ok(picture::write(&job.output, restored)?),
+    };
+    let done = stages.run(&batches, &bar)?;
     bar.finish_and_clear();
-    Ok(failures)
+    Ok(done.failures)
 }
 
 /// Restores all faces of photos. Returns the messages of broken pictures.
