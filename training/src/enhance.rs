@@ -10,41 +10,33 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::aligned::{AlignedError, restore_aligned};
+use crate::data_config::DataKind;
 use crate::picture::{self, PictureError};
 use crate::tiles::restore_tiled;
 
 /// The file beside the enhanced pictures that says what made them.
 pub const RECIPE_FILE: &str = "enhance.json";
 
-/// What the pictures of a data set show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Content {
-    /// Aligned faces, square, of any size: each is seen by the network as a whole.
-    AlignedFaces,
-    /// Anything, of any size: the network sees tiles of its crop size, at the picture's own scale.
-    Pictures,
-}
-
-impl Content {
-    /// f of some pictures, each at its own size; `seeds` has one seed per picture for the sampler's noise.
-    ///
-    /// # Errors
-    /// [`AlignedError`] when an aligned face is not square or the network fails.
-    pub fn enhance(
-        self,
-        restorer: &dyn Restorer,
-        pictures: &[&RgbImage],
-        seeds: &[u64],
-    ) -> Result<Vec<RgbImage>, AlignedError> {
-        match self {
-            Self::AlignedFaces => restore_aligned(restorer, pictures, seeds, 1.0),
-            Self::Pictures => {
-                let pairs = pictures.iter().zip(seeds);
-                Ok(pairs
-                    .map(|(picture, &seed)| restore_tiled(restorer, picture, seed))
-                    .collect::<Result<_, _>>()?)
-            }
+/// f of some pictures, each at its own size; `seeds` has one seed per picture for the sampler's noise.
+///
+/// An aligned face, a square of any size, is seen by the network as a whole; of a picture of another kind it sees tiles
+/// at the picture's own scale.
+///
+/// # Errors
+/// [`AlignedError`] when an aligned face is not square or the network fails.
+pub fn enhance(
+    restorer: &dyn Restorer,
+    kind: DataKind,
+    pictures: &[&RgbImage],
+    seeds: &[u64],
+) -> Result<Vec<RgbImage>, AlignedError> {
+    match kind {
+        DataKind::Faces => restore_aligned(restorer, pictures, seeds, 1.0),
+        DataKind::Pictures => {
+            let pairs = pictures.iter().zip(seeds);
+            Ok(pairs
+                .map(|(picture, &seed)| restore_tiled(restorer, picture, seed))
+                .collect::<Result<_, _>>()?)
         }
     }
 }
@@ -109,8 +101,8 @@ pub struct Recipe {
     pub sampler: Sampler,
     /// Seed of the sampler's noise; each picture's own follows from it and its path in the folder.
     pub seed: u64,
-    /// What the pictures show.
-    pub content: Content,
+    /// What the pictures are.
+    pub kind: DataKind,
 }
 
 /// An output folder that cannot be used.
@@ -157,9 +149,9 @@ impl Recipe {
         restorer: &DiffusionRestorer,
         sampler: Sampler,
         seed: u64,
-        content: Content,
+        kind: DataKind,
     ) -> Result<Self, RecipeError> {
-        Ok(Self { model_sha256: sha256(model)?, steps: restorer.steps(), sampler, seed, content })
+        Ok(Self { model_sha256: sha256(model)?, steps: restorer.steps(), sampler, seed, kind })
     }
 
     /// Writes [`RECIPE_FILE`] to `folder`, or checks the one that is there.
@@ -188,12 +180,12 @@ impl Recipe {
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let content = match self.content {
-            Content::AlignedFaces => "aligned faces",
-            Content::Pictures => "--pictures",
+        let kind = match self.kind {
+            DataKind::Faces => "aligned faces",
+            DataKind::Pictures => "--pictures",
         };
         let model = self.model_sha256.get(..8).unwrap_or(&self.model_sha256);
-        write!(f, "model {model}…, --steps {}, --sampler {}, --seed {}, {content}", self.steps, self.sampler, self.seed)
+        write!(f, "model {model}…, --steps {}, --sampler {}, --seed {}, {kind}", self.steps, self.sampler, self.seed)
     }
 }
 
