@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use training::commands::{bench, degrade, evaluate, restore, train};
+use training::commands::interrupt::{self, Outcome};
+use training::commands::{bench, degrade, enhance, evaluate, restore, train};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
 #[derive(Debug, Parser)]
@@ -17,8 +18,9 @@ struct Cli {
 enum Command {
     /// Train a model on a folder of aligned faces
     Train(train::TrainArgs),
-    // The help of these three is the comment on their arguments.
+    // The help of these is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
+    Enhance(enhance::EnhanceArgs),
     Restore(restore::RestoreArgs),
     Evaluate(evaluate::EvaluateArgs),
     /// Measure the speed of a model beside the machine's own peak
@@ -29,14 +31,16 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("IDM_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let result = match Cli::parse().command {
-        Command::Train(args) => train::run(&args).map(|_| ()),
-        Command::Degrade(args) => degrade::run(&args),
-        Command::Restore(args) => restore::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Bench(args) => bench::run(&args),
+        Command::Train(args) => train::run(&args).map(|_| Outcome::Finished),
+        Command::Degrade(args) => degrade::run(&args).map(|()| Outcome::Finished),
+        Command::Enhance(args) => enhance::run(&args),
+        Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
+        Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
+        Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Finished) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
             // The whole chain in one line, as `cause: cause`.
             eprintln!("idm: {error:#}");

@@ -155,6 +155,22 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
 /// # Errors
 /// [`PictureError::Read`] when a folder cannot be read, or is a link to one that it lies in.
 pub fn list_tree(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
+    let mut files = visible_files(folder)?;
+    files.retain(|file| has_picture_name(file));
+    Ok(files)
+}
+
+/// The files anywhere below `folder` that are no pictures by their names, like [`list_tree`].
+///
+/// # Errors
+/// As [`list_tree`].
+pub fn list_other_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
+    let mut files = visible_files(folder)?;
+    files.retain(|file| !has_picture_name(file));
+    Ok(files)
+}
+
+fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
     let mut files = Vec::new();
     for entry in WalkDir::new(folder).min_depth(1).follow_links(true).into_iter().filter_entry(visible) {
@@ -170,9 +186,7 @@ pub fn list_tree(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
                 }
             },
         };
-        if has_picture_name(&path) {
-            files.push(path.strip_prefix(folder).unwrap_or(&path).to_owned());
-        }
+        files.push(path.strip_prefix(folder).unwrap_or(&path).to_owned());
     }
     files.sort();
     Ok(files)

@@ -5,7 +5,7 @@ use std::path::Path;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageEncoder, ImageFormat, RgbImage};
+use image::{ColorType, DynamicImage, ImageEncoder, ImageError, ImageFormat, RgbImage};
 
 use crate::picture::{Decoded, JPEG_QUALITY, PictureError, decode, encode_error};
 
@@ -60,10 +60,10 @@ impl PictureFile {
         if let Some(profile) = &self.0.icc_profile
             && profile.get(16..20) == Some(space)
         {
-            encoder.set_icc_profile(profile.clone())?;
+            encoder.set_icc_profile(profile.clone()).map_err(ImageError::Unsupported)?;
         }
         if let Some(exif) = &self.0.exif {
-            encoder.set_exif_metadata(exif.clone())?;
+            encoder.set_exif_metadata(exif.clone()).map_err(ImageError::Unsupported)?;
         }
         picture.write_with_encoder(encoder)
     }

@@ -20,11 +20,11 @@ pub struct Stages<R, A, W> {
 
 /// How far [`run`] came.
 #[derive(Debug)]
-pub struct Done {
+pub struct Done<'a> {
     /// Whether all batches were worked off.
     pub outcome: Outcome,
-    /// The messages of broken pictures.
-    pub failures: Vec<String>,
+    /// The broken pictures, and what is wrong with each.
+    pub failures: Vec<(&'a Job, String)>,
 }
 
 impl<R, A, W> Stages<R, A, W> {
@@ -36,7 +36,7 @@ impl<R, A, W> Stages<R, A, W> {
     ///
     /// # Errors
     /// When the network fails or a result cannot be written.
-    pub fn run<'a, T: Send>(mut self, batches: &[&'a [Job]], bar: &ProgressBar) -> Result<Done>
+    pub fn run<'a, T: Send>(mut self, batches: &[&'a [Job]], bar: &ProgressBar) -> Result<Done<'a>>
     where
         R: Fn(&Job) -> Result<T> + Sync,
         A: FnMut(&[(&'a Job, T)]) -> Result<Vec<RgbImage>>,
@@ -46,8 +46,8 @@ impl<R, A, W> Stages<R, A, W> {
         let (read_sender, pictures) = bounded(1);
         let (results, write_receiver) = bounded(1);
         std::thread::scope(|scope| {
-            scope.spawn(move || read_all(batches, read, &read_sender));
-            let writer = scope.spawn(move || write_all(&write_receiver, write));
+            scope.spawn(move || read_all(batches, read, read_sender));
+            let writer = scope.spawn(move || write_all(write_receiver, write));
             let done = apply_all(pictures, &mut self.apply, results, bar);
             let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             // A full disk ends the computation, so it is the reason to name.
@@ -62,7 +62,7 @@ type Results<'a, T> = (Vec<(&'a Job, T)>, Vec<RgbImage>);
 fn read_all<'a, T: Send>(
     batches: &[&'a [Job]],
     read: &(impl Fn(&Job) -> Result<T> + Sync),
-    sender: &Sender<ReadBatch<'a, T>>,
+    sender: Sender<ReadBatch<'a, T>>,
 ) {
     for batch in batches {
         let pictures = in_parallel(batch.iter(), |job| (job, read(job)));
@@ -77,7 +77,7 @@ fn apply_all<'a, T>(
     apply: &mut impl FnMut(&[(&'a Job, T)]) -> Result<Vec<RgbImage>>,
     results: Sender<Results<'a, T>>,
     bar: &ProgressBar,
-) -> Result<Done> {
+) -> Result<Done<'a>> {
     let mut failures = Vec::new();
     for batch in batches {
         if interrupt::requested() {
@@ -88,7 +88,7 @@ fn apply_all<'a, T>(
         for (job, picture) in batch {
             match picture {
                 Ok(picture) => pictures.push((job, picture)),
-                Err(error) => failures.push(format!("{error:#}")),
+                Err(error) => failures.push((job, format!("{error:#}"))),
             }
         }
         if !pictures.is_empty() {
@@ -104,7 +104,7 @@ fn apply_all<'a, T>(
 }
 
 fn write_all<T: Send>(
-    results: &Receiver<Results<'_, T>>,
+    results: Receiver<Results<'_, T>>,
     write: &(impl Fn(&Job, &T, &RgbImage) -> Result<()> + Sync),
 ) -> Result<()> {
     for (pictures, restored) in results {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::enhance::Shard;
 use crate::picture;
 
 /// A picture and where its result goes.
@@ -37,13 +38,23 @@ pub struct Jobs {
 }
 
 impl Jobs {
+    /// [Lists](Self::list) the jobs and [prepares](Self::prepare) their outputs.
+    ///
+    /// # Errors
+    /// As those.
+    pub fn find(input: &Path, output: &Path, naming: Naming) -> anyhow::Result<Self> {
+        let jobs = Self::list(input, output, naming)?;
+        jobs.prepare()?;
+        Ok(jobs)
+    }
+
     /// One job for the picture `input`, or one for each picture anywhere below the folder `input`, whose tree the folder
     /// `output` gets. Results are written whole or not at all, so one that is there is done.
     ///
     /// # Errors
     /// When there are no pictures, two of them have the same name up to the ending under [`Naming::Png`], or a result
     /// would lie among the inputs.
-    pub fn find(input: &Path, output: &Path, naming: Naming) -> anyhow::Result<Self> {
+    pub fn list(input: &Path, output: &Path, naming: Naming) -> anyhow::Result<Self> {
         let folder = input.is_dir();
         ensure!(folder || input.exists(), "cannot find {}", input.display());
         let source = if folder { input } else { input.parent().unwrap_or(input) };
@@ -72,9 +83,31 @@ impl Jobs {
             }
             all.push(Job { input: source.join(file), name: name_of(file), output });
         }
-        picture::prepare_outputs(all.iter().map(|job: &Job| job.output.as_path()))?;
-        let missing = all.iter().filter(|job| !job.output.exists()).cloned().collect();
+        let missing = all.iter().filter(|job: &&Job| !job.output.exists()).cloned().collect();
         Ok(Self { all, missing })
+    }
+
+    /// Makes the folders of the outputs, and removes what killed runs left of them.
+    ///
+    /// # Errors
+    /// As [`picture::prepare_outputs`].
+    pub fn prepare(&self) -> anyhow::Result<()> {
+        Ok(picture::prepare_outputs(self.all.iter().map(|job| job.output.as_path()))?)
+    }
+
+    /// Keeps the jobs of `shard`, whose unit is a batch of `size` jobs.
+    #[must_use]
+    pub fn shared_out(self, shard: Shard, size: usize) -> Self {
+        let batches = self.all.chunks(size).enumerate().filter(|&(batch, _)| shard.holds(batch));
+        let all: Vec<Job> = batches.flat_map(|(_, jobs)| jobs).cloned().collect();
+        let missing = all.iter().filter(|job| !job.output.exists()).cloned().collect();
+        Self { all, missing }
+    }
+
+    /// The jobs in batches of `size`, without those batches whose results are all there.
+    #[must_use]
+    pub fn unfinished_batches(&self, size: usize) -> Vec<&[Job]> {
+        self.all.chunks(size).filter(|batch| batch.iter().any(|job| !job.output.exists())).collect()
     }
 
     /// How many results were there before.

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::Args;
 use image::RgbImage;
 use restore_core::DiffusionRestorer;
 
-use super::files::{self, Job, Jobs};
+use super::batches::Stages;
+use super::files::{self, Job, Jobs, Naming};
 use super::progress;
 use super::restorer_args::RestorerArgs;
 use crate::aligned::restore_aligned;
@@ -18,8 +20,8 @@ const BATCH: usize = 8;
 
 /// Restore the faces of photos, or pictures that are aligned faces
 ///
-/// Results are PNG files of the input's name and size. Only what the network changed is added, so detail finer
-/// than its crop stays.
+/// Results are PNG files of the input's name and size, in a tree like the input folder's. Only what the network
+/// changed is added, so detail finer than its crop stays.
 ///
 /// A photo without a face is written as it is. An interrupted run goes on where it was when started again:
 /// pictures that are in the output folder already are left alone. Broken pictures are skipped and named at the
@@ -34,7 +36,7 @@ pub struct RestoreArgs {
     /// Seed of the sampler's noise; each picture's own follows from it and its name
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model")]
     seed: u64,
-    /// A photo or aligned face, or a folder of them
+    /// A photo or aligned face, or a folder of them, with the folders below it
     #[arg(long, value_name = "FILE|DIR", help_heading = "Pictures")]
     input: PathBuf,
     /// Folder for the restored pictures
@@ -68,12 +70,12 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         "this idm was built without the feature `detect`, so it finds no faces in photos: pass --aligned for \
          aligned faces, or build it with default features"
     );
-    let jobs = Jobs::find(&args.input, &args.output)?;
+    let jobs = Jobs::find(&args.input, &args.output, Naming::Png)?;
     let restorer = args.restorer.restorer(&args.restorer.checkpoint()?, args.steps)?;
     let failures = match args.aligned {
         #[cfg(feature = "detect")]
         false => restore_photos(args, &restorer, &jobs.missing)?,
-        _ => restore_faces(args, &restorer, &jobs.missing)?,
+        _ => restore_faces(args, &restorer, &jobs)?,
     };
     files::conclude("restored", &jobs, &failures, &args.output)
 }
@@ -84,10 +86,19 @@ fn restore_faces(
     restorer: &DiffusionRestorer,
     jobs: &Jobs,
 ) -> anyhow::Result<Vec<String>> {
-    let batches = jobs.unfinished_batches(AlignedFaces.batch());
+    let batches = jobs.unfinished_batches(BATCH);
     let bar = progress::bar(batches.iter().map(|batch| batch.len()).sum(), "faces");
     let stages = Stages {
-        read: |job: &Job| AlignedFaces.check(picture::read(&job.input)?, &job.input),
+        read: |job: &Job| {
+            let face = picture::read(&job.input)?;
+            let (width, height) = face.dimensions();
+            ensure!(
+                width == height,
+                "{}: {width}×{height} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
+                job.input.display()
+            );
+            Ok(face)
+        },
         apply: |faces: &[(&Job, RgbImage)]| {
             let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
             let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
@@ -97,7 +108,7 @@ fn restore_faces(
     };
     let done = stages.run(&batches, &bar)?;
     bar.finish_and_clear();
-    Ok(done.failures)
+    Ok(done.failures.into_iter().map(|(_, message)| message).collect())
 }
 
 /// Restores all faces of photos. Returns the messages of broken pictures.
