@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Ending of the hidden temporary files of [`write_atomically`].
-const TEMPORARY_SUFFIX: &str = ".part";
+pub const TEMPORARY_SUFFIX: &str = ".part";
 
 /// Random letters and digits in their names.
 const RANDOM_LENGTH: usize = 6;

@@ -17,6 +17,7 @@ pub mod pair;
 pub mod photo;
 pub mod picture;
 pub mod picture_file;
+pub mod run;
 pub mod tiles;
 pub mod trainer;
 pub mod warp;

@@ -243,6 +243,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
         .map_err(|source| PictureError::Write { path: path.to_owned(), source })
 }
 
+/// Makes `folder` and its parents where missing, and removes all temporary files that a killed run left there: for a
+/// folder that one process at a time writes to, as that of a training run.
+///
+/// # Errors
+/// [`PictureError::Write`] when the folder cannot be made.
+pub fn prepare_output_folder(folder: &Path) -> Result<(), PictureError> {
+    make_and_clear(folder, |name| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b".") && name.ends_with(restore_core::TEMPORARY_SUFFIX.as_bytes())
+    })
+}
+
 /// Makes the folders of `files` where missing, and removes temporary files that a killed run of [`write_atomically`] left
 /// of them. Those of other files stay: another process may be writing them at this moment.
 ///
@@ -257,12 +269,19 @@ pub fn prepare_outputs<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<
     }
     for (folder, names) in folders {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let failed = |source| PictureError::Write { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        for entry in std::fs::read_dir(folder).map_err(failed)?.flatten() {
-            if restore_core::temporary_target(&entry.file_name()).is_some_and(|name| names.contains(name)) {
-                std::fs::remove_file(entry.path()).map_err(failed)?;
-            }
+        make_and_clear(folder, |name| {
+            restore_core::temporary_target(name).is_some_and(|name| names.contains(name))
+        })?;
+    }
+    Ok(())
+}
+
+fn make_and_clear(folder: &Path, left_over: impl Fn(&OsStr) -> bool) -> Result<(), PictureError> {
+    let failed = |source| PictureError::Write { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for entry in std::fs::read_dir(folder).map_err(failed)?.flatten() {
+        if left_over(&entry.file_name()) {
+            std::fs::remove_file(entry.path()).map_err(failed)?;
         }
     }
     Ok(())

@@ -113,7 +113,7 @@ fn orientation_and_colour_profile_stay_and_the_rows_stay_as_they_lie() {
         let turned = picture::read(&path).unwrap();
         let error: i64 =
             turned.iter().zip(upright.iter()).map(|(a, b)| i64::from(a.abs_diff(*b)).pow(2)).sum();
-        assert!(error as f64 / turned.len() as f64 <= 8.0, "{name}: mean squared error {error}");
+        assert!(error as f64 / turned.len() as f64 <= 12.0, "{name}: mean squared error {error}");
     }
 }
 
