@@ -49,7 +49,8 @@ pub fn write_atomically_with(
 pub fn temporary_target(name: &OsStr) -> Option<&OsStr> {
     let target = name.to_str()?.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
     let (target, random) = target.split_at_checked(target.len().checked_sub(RANDOM_LENGTH)?)?;
-    (!target.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(OsStr::new(target))
+    (!target.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .then_some(OsStr::new(target))
 }
 
 #[cfg(test)]
@@ -69,7 +70,9 @@ mod tests {
         })
         .unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
-        for other in ["a.pngAbCdEf.part", ".a.pngAbCdEf", ".a.part", ".AbCdEf.part", ".a.pngAb-dEf.part", ".é.part"] {
+        for other in
+            ["a.pngAbCdEf.part", ".a.pngAbCdEf", ".a.part", ".AbCdEf.part", ".a.pngAb-dEf.part", ".é.part"]
+        {
             assert_eq!(temporary_target(OsStr::new(other)), None, "{other}");
         }
     }

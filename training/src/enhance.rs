@@ -161,9 +161,8 @@ impl Recipe {
     pub fn claim(&self, folder: &Path) -> Result<(), RecipeError> {
         let path = folder.join(RECIPE_FILE);
         let before = match std::fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| RecipeError::Parse { path: path.clone(), source })?
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|source| RecipeError::Parse { path: path.clone(), source })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from);
                 let text = text.map_err(|source| PictureError::Write { path: path.clone(), source })?;
@@ -185,7 +184,11 @@ impl fmt::Display for Recipe {
             DataKind::Pictures => "--pictures",
         };
         let model = self.model_sha256.get(..8).unwrap_or(&self.model_sha256);
-        write!(f, "model {model}…, --steps {}, --sampler {}, --seed {}, {kind}", self.steps, self.sampler, self.seed)
+        write!(
+            f,
+            "model {model}…, --steps {}, --sampler {}, --seed {}, {kind}",
+            self.steps, self.sampler, self.seed
+        )
     }
 }
 

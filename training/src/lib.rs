@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod degradation;
 pub mod enhance;
 pub mod evaluate;
+pub mod iteration;
 pub mod loader;
 pub mod metrics;
 pub mod optimiser;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use training::commands::interrupt::{self, Outcome};
-use training::commands::{bench, degrade, enhance, evaluate, restore, train};
+use training::commands::{bench, degrade, enhance, evaluate, iterate, restore, train};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ enum Command {
     // The help of these is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
     Enhance(enhance::EnhanceArgs),
+    Iterate(iterate::IterateArgs),
     Restore(restore::RestoreArgs),
     Evaluate(evaluate::EvaluateArgs),
     /// Measure the speed of a model beside the machine's own peak
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args).map(|_| Outcome::Finished),
         Command::Degrade(args) => degrade::run(&args).map(|()| Outcome::Finished),
         Command::Enhance(args) => enhance::run(&args),
+        Command::Iterate(args) => iterate::run(&args),
         Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),

@@ -2,23 +2,21 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Rgb32FImage, RgbImage};
+use image::{ImageError, Rgb32FImage, RgbImage};
 use walkdir::WalkDir;
+
+use crate::picture_file;
 
 /// File name endings, in lower case, of the pictures that [`list`] finds and [`read`] understands.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// JPEG quality of [`write()`] (its chroma is not subsampled): high enough that the encoder hides nothing of the
-/// restoration.
+/// JPEG quality of what is written (without chroma subsampling): high enough to hide nothing of the restoration.
 pub(crate) const JPEG_QUALITY: u8 = 95;
 
 /// A picture file that cannot be read or written.
@@ -83,52 +81,7 @@ pub enum PictureError {
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
 /// truncated, of another format or without pixels.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
-    Ok(decode(path)?.picture.into_rgb8())
-}
-
-/// A decoded file.
-#[derive(Debug)]
-pub(crate) struct Decoded {
-    /// Its pixels, upright.
-    pub picture: DynamicImage,
-    /// PNG or JPEG.
-    pub format: ImageFormat,
-    /// The turn that was applied.
-    pub orientation: Orientation,
-    /// The colour profile as it is in the file.
-    pub icc_profile: Option<Vec<u8>>,
-    /// The camera's notes as they are in the file.
-    pub exif: Option<Vec<u8>>,
-}
-
-/// Reads a PNG or JPEG file, whatever its name. Errors are those of [`read`].
-pub(crate) fn decode(path: &Path) -> Result<Decoded, PictureError> {
-    let failed = |source| PictureError::Read { path: path.to_owned(), source };
-    let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(failed)?;
-    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(failed)?;
-    let format = reader.format();
-    let decoded = reader.into_decoder().and_then(|mut decoder| {
-        let orientation = decoder.orientation()?;
-        // Damaged notes or profiles are left out; the pixels may still be good.
-        let (icc_profile, exif) = (decoder.icc_profile().ok().flatten(), decoder.exif_metadata().ok().flatten());
-        let mut picture = DynamicImage::from_decoder(decoder)?;
-        picture.apply_orientation(orientation);
-        Ok((picture, orientation, icc_profile, exif))
-    });
-    let (picture, orientation, icc_profile, exif) = match decoded {
-        Ok(decoded) => decoded,
-        // A folder opens like a file and only fails on reading.
-        Err(ImageError::IoError(source)) if source.kind() == std::io::ErrorKind::IsADirectory => {
-            return Err(failed(source));
-        }
-        Err(error) => return Err(content(error.to_string())),
-    };
-    if picture.width() == 0 || picture.height() == 0 {
-        return Err(content("it has no pixels".to_owned()));
-    }
-    let format = format.ok_or_else(|| content("its format is unknown".to_owned()))?;
-    Ok(Decoded { picture, format, orientation, icc_profile, exif })
+    Ok(picture_file::decode(path)?.picture.into_rgb8())
 }
 
 /// The picture files directly in `folder`, by their name's ending, sorted by name. Hidden files are left out.
@@ -196,6 +149,14 @@ fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
 #[must_use]
 pub fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The relative path `file` without its ending, folders separated by `/`: the [`stem`] of a picture in a tree.
+#[must_use]
+pub fn name(file: &Path) -> String {
+    let without_ending = file.with_extension("");
+    let parts: Vec<_> = without_ending.iter().map(OsStr::to_string_lossy).collect();
+    parts.join("/")
 }
 
 fn has_picture_name(path: &Path) -> bool {

@@ -1,16 +1,67 @@
 //! A picture file whose changed copy keeps everything but its colours: format, grey, transparency, depth, orientation.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageEncoder, ImageError, ImageFormat, RgbImage};
+use image::{
+    ColorType, DynamicImage, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader, RgbImage,
+};
 
-use crate::picture::{Decoded, JPEG_QUALITY, PictureError, decode, encode_error};
+use crate::picture::{JPEG_QUALITY, PictureError, encode_error};
 
 /// Of a 16-bit value: one step of an 8-bit one.
 const STEP_OF_8_BITS: i32 = 257;
+
+/// The contents of a file.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// Its pixels, upright.
+    pub picture: DynamicImage,
+    /// PNG or JPEG.
+    pub format: ImageFormat,
+    /// The turn that was applied.
+    pub orientation: Orientation,
+    /// The colour profile as it is in the file.
+    pub icc_profile: Option<Vec<u8>>,
+    /// The camera's notes as they are in the file.
+    pub exif: Option<Vec<u8>>,
+}
+
+/// Reads a PNG or JPEG file, whatever its name. Errors are those of
+/// [`picture::read`](crate::picture::read).
+pub(crate) fn decode(path: &Path) -> Result<Decoded, PictureError> {
+    let failed = |source| PictureError::Read { path: path.to_owned(), source };
+    let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
+    let file = File::open(path).map_err(failed)?;
+    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(failed)?;
+    let format = reader.format();
+    let decoded = reader.into_decoder().and_then(|mut decoder| {
+        let orientation = decoder.orientation()?;
+        // Damaged notes or profiles are left out; the pixels may still be good.
+        let (icc_profile, exif) =
+            (decoder.icc_profile().ok().flatten(), decoder.exif_metadata().ok().flatten());
+        let mut picture = DynamicImage::from_decoder(decoder)?;
+        picture.apply_orientation(orientation);
+        Ok((picture, orientation, icc_profile, exif))
+    });
+    let (picture, orientation, icc_profile, exif) = match decoded {
+        Ok(decoded) => decoded,
+        // A folder opens like a file and only fails on reading.
+        Err(ImageError::IoError(source)) if source.kind() == std::io::ErrorKind::IsADirectory => {
+            return Err(failed(source));
+        }
+        Err(error) => return Err(content(error.to_string())),
+    };
+    if picture.width() == 0 || picture.height() == 0 {
+        return Err(content("it has no pixels".to_owned()));
+    }
+    let format = format.ok_or_else(|| content("its format is unknown".to_owned()))?;
+    Ok(Decoded { picture, format, orientation, icc_profile, exif })
+}
 
 /// A decoded file with what its copy needs.
 #[derive(Debug)]

@@ -101,7 +101,8 @@ impl WeightedChange {
                 let weight = down * across;
                 let sums = &mut self.sums[y as usize * self.width as usize + x as usize];
                 let at = (row * crop + column) * 3;
-                for ((sum, &seen), &restored) in sums.iter_mut().zip(&seen[at..at + 3]).zip(&restored[at..at + 3])
+                for ((sum, &seen), &restored) in
+                    sums.iter_mut().zip(&seen[at..at + 3]).zip(&restored[at..at + 3])
                 {
                     *sum += weight * (f32::from(restored) - f32::from(seen));
                 }

@@ -1,7 +1,6 @@
 //! `idm enhance`: the enhanced copy of a data set, x* = f(x) of every picture.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -17,7 +16,7 @@ use super::restorer_args::RestorerArgs;
 use crate::data_config::DataKind;
 use crate::degradation::seed_for;
 use crate::enhance::{RECIPE_FILE, Recipe, Shard, enhance};
-use crate::picture::{self, PictureError};
+use crate::picture;
 use crate::picture_file::PictureFile;
 
 /// The paper's number of sampling steps.
@@ -74,8 +73,6 @@ pub struct Enhanced {
     pub jobs: Jobs,
     /// The broken pictures, and what is wrong with each.
     pub failures: Vec<(Job, String)>,
-    /// Other files that were copied, counted by ending.
-    pub copied: BTreeMap<String, usize>,
 }
 
 /// Runs `idm enhance`.
@@ -85,20 +82,21 @@ pub struct Enhanced {
 pub fn run(args: &EnhanceArgs) -> Result<Outcome> {
     interrupt::listen()?;
     let enhanced = enhance_tree(args)?;
-    if !enhanced.copied.is_empty() {
-        let counts = enhanced.copied.iter().map(|(ending, count)| format!("{count} {ending}"));
-        println!("other files copied as they are: {}", counts.collect::<Vec<_>>().join(", "));
-    }
     if enhanced.outcome == Outcome::Interrupted {
         println!("interrupted; the same command goes on");
         return Ok(Outcome::Interrupted);
+    }
+    let copied = copy_other_files(args)?;
+    if !copied.is_empty() {
+        let counts: Vec<String> = copied.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
+        println!("other files copied as they are: {}", counts.join(", "));
     }
     let messages: Vec<String> = enhanced.failures.into_iter().map(|(_, message)| message).collect();
     files::conclude("enhanced", &enhanced.jobs, &messages, &args.output)?;
     Ok(Outcome::Finished)
 }
 
-/// Enhances every picture of the shard that has no result yet, and copies the other files.
+/// Enhances every picture of the shard that has no result yet.
 ///
 /// # Errors
 /// Unusable model or folders, an output folder of another model or other settings, a failing network, a full disk.
@@ -112,16 +110,14 @@ pub fn enhance_tree(args: &EnhanceArgs) -> Result<Enhanced> {
     let restorer = args.restorer.restorer(&checkpoint, Some(args.steps))?;
     let sampler = args.restorer.sampler.unwrap_or(checkpoint.config.inference.sampler);
     let recipe = Recipe::of(&args.restorer.model, &restorer, sampler, args.seed, kind)?;
-    std::fs::create_dir_all(&args.output).with_context(|| format!("cannot make {}", args.output.display()))?;
+    std::fs::create_dir_all(&args.output)
+        .with_context(|| format!("cannot make {}", args.output.display()))?;
     recipe.claim(&args.output)?;
     jobs.prepare()?;
-    let Done { outcome, failures } = enhance_all(args.seed, kind, &restorer, &jobs.unfinished_batches(batch))?;
+    let Done { outcome, failures } =
+        enhance_all(args.seed, kind, &restorer, &jobs.unfinished_batches(batch))?;
     let failures = failures.into_iter().map(|(job, message)| (job.clone(), message)).collect();
-    let mut enhanced = Enhanced { outcome, jobs, failures, copied: BTreeMap::new() };
-    if enhanced.outcome == Outcome::Finished {
-        copy_other_files(args, &mut enhanced)?;
-    }
-    Ok(enhanced)
+    Ok(Enhanced { outcome, jobs, failures })
 }
 
 fn enhance_all<'a>(
@@ -158,8 +154,8 @@ fn enhance_all<'a>(
     Ok(done)
 }
 
-/// Copies the files of the shard that are no pictures and are not there yet.
-fn copy_other_files(args: &EnhanceArgs, enhanced: &mut Enhanced) -> Result<()> {
+/// Copies the files of the shard that are no pictures and are not there yet. Returns their number by ending.
+fn copy_other_files(args: &EnhanceArgs) -> Result<BTreeMap<String, usize>> {
     let files = picture::list_other_files(&args.input)?.into_iter().enumerate();
     let copies: Vec<(PathBuf, PathBuf)> = files
         // The record in the output is that of this run.
@@ -168,13 +164,11 @@ fn copy_other_files(args: &EnhanceArgs, enhanced: &mut Enhanced) -> Result<()> {
         .filter(|(_, target)| !target.exists())
         .collect();
     picture::prepare_outputs(copies.iter().map(|(_, target)| target.as_path()))?;
+    let mut copied = BTreeMap::new();
     for (source, target) in copies {
-        let mut contents = File::open(&source)
-            .with_context(|| format!("cannot copy {}: repair or remove it", source.display()))?;
-        restore_core::write_atomically_with(&target, |copy| std::io::copy(&mut contents, copy).map(drop))
-            .map_err(|source| PictureError::Write { path: target.clone(), source })?;
+        files::copy(&source, &target)?;
         let ending = target.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
-        *enhanced.copied.entry(ending.unwrap_or_else(|| "without ending".to_owned())).or_default() += 1;
+        *copied.entry(ending.unwrap_or_else(|| "without ending".to_owned())).or_default() += 1;
     }
-    Ok(())
+    Ok(copied)
 }

@@ -1,12 +1,13 @@
 //! What a command over many pictures reads and writes, and how it reports pictures that it could not do.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
 use crate::enhance::Shard;
-use crate::picture;
+use crate::picture::{self, PictureError};
 
 /// A picture and where its result goes.
 #[derive(Debug, Clone)]
@@ -81,7 +82,7 @@ impl Jobs {
                     output.display()
                 );
             }
-            all.push(Job { input: source.join(file), name: name_of(file), output });
+            all.push(Job { input: source.join(file), name: picture::name(file), output });
         }
         let missing = all.iter().filter(|job: &&Job| !job.output.exists()).cloned().collect();
         Ok(Self { all, missing })
@@ -117,15 +118,12 @@ impl Jobs {
     }
 }
 
-/// The path without ending, folders separated by `/`.
-fn name_of(file: &Path) -> String {
-    let without_ending = file.with_extension("");
-    let parts: Vec<_> = without_ending.iter().map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
-}
-
-/// The results must not become inputs of the next run. (A single picture's may lie below its own folder.)
-fn ensure_apart(source: &Path, output: &Path, folder: bool) -> anyhow::Result<()> {
+/// Results must not become inputs of the next run: `output` may not lie in `source`, or not be `source` itself when only
+/// one of its pictures is an input and not the `folder`.
+///
+/// # Errors
+/// When it does.
+pub fn ensure_apart(source: &Path, output: &Path, folder: bool) -> anyhow::Result<()> {
     let Ok(source) = source.canonicalize() else { return Ok(()) };
     // The output's nearest folder that exists already decides.
     let Some(existing) = output.ancestors().find_map(|folder| {
@@ -134,13 +132,29 @@ fn ensure_apart(source: &Path, output: &Path, folder: bool) -> anyhow::Result<()
     }) else {
         return Ok(());
     };
-    let inside = if folder { existing.starts_with(&source) } else { output.canonicalize().is_ok_and(|output| output == source) };
+    let inside = if folder {
+        existing.starts_with(&source)
+    } else {
+        output.canonicalize().is_ok_and(|output| output == source)
+    };
     ensure!(
         !inside,
-        "--output {} lies in the folder of --input, {}, where its pictures would be taken for inputs: choose another one",
+        "--output {} lies in {}, where its pictures would be taken for inputs: choose another one",
         output.display(),
         source.display()
     );
+    Ok(())
+}
+
+/// Copies a file of any size, whole or not at all.
+///
+/// # Errors
+/// When one of the two cannot be read or written.
+pub fn copy(source: &Path, target: &Path) -> anyhow::Result<()> {
+    let mut contents = File::open(source)
+        .with_context(|| format!("cannot copy {}: repair or remove it", source.display()))?;
+    restore_core::write_atomically_with(target, |copy| std::io::copy(&mut contents, copy).map(drop))
+        .map_err(|source| PictureError::Write { path: target.to_owned(), source })?;
     Ok(())
 }
 

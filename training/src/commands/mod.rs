@@ -7,6 +7,7 @@ pub mod enhance;
 pub mod evaluate;
 pub mod files;
 pub mod interrupt;
+pub mod iterate;
 pub mod progress;
 pub mod restore;
 pub mod restorer_args;
