@@ -259,7 +259,7 @@ fn wrong_arguments_say_what_to_do() {
     let (model, input) = (untrained_model(folder.path(), true), faces(folder.path()));
     let output = folder.path().join("copy");
     for shard in ["0/4", "5/4", "1/0", "1", "a/b", "-1/2", "+1/2", "1/2/3", "1.5/2", "", "/"] {
-        let refused = idm(&enhance_args(&model, &input, &output, &["--shard", shard]));
+        let refused = idm(&enhance_args(&model, &input, &output, &[&format!("--shard={shard}")]));
         let message = common::text(&refused.stderr);
         assert!(
             refused.status.code() == Some(2) && message.contains("1/8 for the first"),

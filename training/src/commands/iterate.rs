@@ -79,20 +79,20 @@ pub fn run(args: &IterateArgs) -> Result<Outcome> {
     picture::prepare_output_folder(&args.output)?;
     let mut record =
         Record::open(&args.output.join("iterate.json"), settings, DataIdentity::of(&args.data)?)?;
-    let stages: [(Stage, &str, &dyn Fn() -> Result<Outcome>); 3] = [
-        (Stage::First, "training f", &|| train_first(args)),
-        (Stage::Enhanced, "enhancing the training pictures", &|| enhance_data(args, &config)),
-        (Stage::Second, "training f*", &|| train_second(args, &second)),
-    ];
-    for (stage, what, work) in stages {
-        if !record.has_finished(stage) {
-            println!("{what}");
-            if work()? == Outcome::Interrupted {
-                println!("interrupted; the same idm iterate command goes on");
-                return Ok(Outcome::Interrupted);
-            }
-            record.finish(stage)?;
+    for stage in [Stage::First, Stage::Enhanced, Stage::Second] {
+        if record.has_finished(stage) {
+            continue;
         }
+        let outcome = match stage {
+            Stage::First => train_first(args)?,
+            Stage::Enhanced => enhance_data(args, &config)?,
+            Stage::Second => train_second(args, &second)?,
+        };
+        if outcome == Outcome::Interrupted {
+            println!("interrupted; the same idm iterate command goes on");
+            return Ok(Outcome::Interrupted);
+        }
+        record.finish(stage)?;
     }
     let model = final_model(args)?;
     if let Some(validation) = &args.validation {
@@ -179,10 +179,12 @@ impl IterateArgs {
 }
 
 fn train_first(args: &IterateArgs) -> Result<Outcome> {
+    println!("training f");
     args.train(args.config.clone(), args.first(), None, None)
 }
 
 fn enhance_data(args: &IterateArgs, config: &TrainConfig) -> Result<Outcome> {
+    println!("enhancing the training pictures");
     let enhanced = enhance_tree(&EnhanceArgs {
         restorer: args.restorer(&args.first(), config),
         steps: args.steps,
@@ -202,6 +204,7 @@ fn enhance_data(args: &IterateArgs, config: &TrainConfig) -> Result<Outcome> {
 }
 
 fn train_second(args: &IterateArgs, second: &TrainConfig) -> Result<Outcome> {
+    println!("training f*");
     let path = args.output.join("second.toml");
     let text = toml::to_string(second).context("cannot write the configuration of the second training")?;
     picture::write_atomically(&path, text.as_bytes())?;

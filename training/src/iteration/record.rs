@@ -44,9 +44,9 @@ pub enum RecordError {
         /// The record.
         path: PathBuf,
         /// What it was started with.
-        was: DataIdentity,
+        was: Box<DataIdentity>,
         /// What is in the folder now.
-        now: DataIdentity,
+        now: Box<DataIdentity>,
     },
     /// The pictures cannot be listed, or the record cannot be written.
     #[error(transparent)]
@@ -155,7 +155,11 @@ impl Record {
             });
         }
         if !record.data.is_same(&data) {
-            return Err(RecordError::OtherData { path: record.path, was: record.data, now: data });
+            return Err(RecordError::OtherData {
+                path: record.path,
+                was: Box::new(record.data),
+                now: Box::new(data),
+            });
         }
         Ok(record)
     }
