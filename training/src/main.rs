@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use training::commands::interrupt::{self, Outcome};
+#[cfg(feature = "detect")]
+use training::commands::prepare;
 use training::commands::{bench, degrade, enhance, evaluate, iterate, restore, train};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -16,22 +18,28 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "detect")]
+    Prepare(prepare::PrepareArgs),
     /// Train a model on a folder of aligned faces
     Train(train::TrainArgs),
-    // The help of these is the comment on their arguments.
+    // The help of those without a comment is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
     Enhance(enhance::EnhanceArgs),
     Iterate(iterate::IterateArgs),
     Restore(restore::RestoreArgs),
-    Evaluate(evaluate::EvaluateArgs),
+    // It has by far the most options; the others need not be as large.
+    Evaluate(Box<evaluate::EvaluateArgs>),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
+    end_quietly_on_a_closed_pipe();
     let filter = tracing_subscriber::EnvFilter::try_from_env("IDM_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let result = match Cli::parse().command {
+        #[cfg(feature = "detect")]
+        Command::Prepare(args) => prepare::run(&args).map(|()| Outcome::Finished),
         Command::Train(args) => train::run(&args).map(|_| Outcome::Finished),
         Command::Degrade(args) => degrade::run(&args).map(|()| Outcome::Finished),
         Command::Enhance(args) => enhance::run(&args),
@@ -48,5 +56,13 @@ fn main() -> ExitCode {
             eprintln!("idm: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Makes `idm … | head` end as other programs do. Rust starts with SIGPIPE ignored, and printing then panics.
+fn end_quietly_on_a_closed_pipe() {
+    // SAFETY: no other thread runs yet, and the default action needs no handler.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
 }

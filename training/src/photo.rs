@@ -10,13 +10,15 @@ use opencv::core::{CV_8UC3, Mat, Scalar};
 use opencv::prelude::*;
 use restore_core::{RestoreError, Restorer};
 
-/// Smallest face that is restored, in pixels of the photo.
-const MIN_FACE_SIZE: u32 = 32;
+use crate::picture::PictureError;
 
-/// Faces restored in one photo: a large group.
-const MAX_FACES: usize = 256;
+/// Smallest face that is looked for, in pixels of the photo.
+pub(crate) const MIN_FACE_SIZE: u32 = 32;
 
-/// Why a photo could not be restored.
+/// Faces looked for in one photo: a large group.
+pub(crate) const MAX_FACES: usize = 256;
+
+/// Why the faces of a photo could not be found or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum PhotoError {
     /// Detection, alignment or pasting failed.
@@ -25,7 +27,10 @@ pub enum PhotoError {
     /// The network failed.
     #[error(transparent)]
     Restore(#[from] RestoreError),
-    /// OpenCV could not hold a picture.
+    /// A face could not be resized.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// OpenCV could not hold or measure a picture.
     #[error("OpenCV: {0}")]
     OpenCv(#[from] opencv::Error),
 }
@@ -78,7 +83,8 @@ impl<'a> PhotoRestorer<'a> {
     }
 }
 
-fn to_bgr(picture: &RgbImage) -> opencv::Result<Mat> {
+/// An OpenCV picture, BGR.
+pub(crate) fn to_bgr(picture: &RgbImage) -> opencv::Result<Mat> {
     bgr_of(picture.as_raw(), picture.width(), picture.height())
 }
 
@@ -91,7 +97,8 @@ fn bgr_of(rgb: &[u8], width: u32, height: u32) -> opencv::Result<Mat> {
     Ok(bgr)
 }
 
-fn to_rgb(bgr: &Mat) -> opencv::Result<RgbImage> {
+/// The pixels of an OpenCV picture, BGR, whole and continuous.
+pub(crate) fn to_rgb(bgr: &Mat) -> opencv::Result<RgbImage> {
     let mut rgb = RgbImage::new(bgr.cols() as u32, bgr.rows() as u32);
     // The matrices here are whole pictures that OpenCV allocated, so their rows follow each other.
     for (target, source) in rgb.chunks_exact_mut(3).zip(bgr.data_bytes()?.chunks_exact(3)) {

@@ -7,8 +7,8 @@ use image::{Rgb32FImage, RgbImage};
 use opencv::core::{BORDER_DEFAULT, CV_8UC3, CV_32F, CV_32FC3, Mat, Point, Scalar, Size, Vector};
 use opencv::prelude::*;
 use opencv::{imgcodecs, imgproc};
-use training::blur::GaussianKernel;
-use training::degradation::through_jpeg;
+use training::blur::Kernel;
+use training::degradation::{Adjustment, ColorParams, through_jpeg};
 use training::metrics::psnr;
 use training::picture::{self, to_f32};
 
@@ -93,9 +93,9 @@ fn blur_is_filter_2d_with_reflected_border() {
     ];
     for (sigma_x, sigma_y, rotation, size) in cases {
         let kernel = if sigma_x == sigma_y {
-            GaussianKernel::isotropic(sigma_x, size as usize)
+            Kernel::isotropic(sigma_x, size as usize)
         } else {
-            GaussianKernel::anisotropic(sigma_x, sigma_y, rotation, size as usize)
+            Kernel::anisotropic(sigma_x, sigma_y, rotation, size as usize)
         };
         let blurred = kernel.apply(&picture);
         let mut weights = Mat::new_rows_cols_with_default(size, size, CV_32F, Scalar::all(0.0)).unwrap();
@@ -125,7 +125,7 @@ fn blur_is_filter_2d_with_reflected_border() {
 #[test]
 fn a_kernel_wider_than_the_picture_is_reflected_again_and_again() {
     let picture = to_f32(&image::imageops::crop_imm(&astronaut(), 200, 60, 9, 5).to_image());
-    let blurred = GaussianKernel::isotropic(6.0, 41).apply(&picture);
+    let blurred = Kernel::isotropic(6.0, 41).apply(&picture);
     let mut reference = Mat::default();
     imgproc::gaussian_blur_def(&mat_f32(&picture), &mut reference, Size::new(41, 41), 6.0).unwrap();
     let difference = largest_difference(blurred.as_raw(), &values_f32(&reference));
@@ -183,5 +183,62 @@ fn jpeg_is_that_of_libjpeg() {
             let ours = psnr(&ours, &picture).unwrap();
             assert!((ours - loss).abs() < 0.3, "quality {quality}: {ours} dB, libjpeg {loss} dB");
         }
+    }
+}
+
+/// OpenCV's HSV of 32-bit floats: hue in degrees, saturation and value 0 to 1.
+#[test]
+fn hue_is_turned_as_in_opencvs_hsv() {
+    let picture = to_f32(&odd_part());
+    let mut scaled = picture.clone();
+    scaled.iter_mut().for_each(|value| *value /= 255.0);
+    for turn in [-0.5, -0.1, -0.03, 0.0, 0.1, 0.37, 0.5] {
+        let mut ours = picture.clone();
+        Adjustment::Hue(turn).apply(&mut ours);
+        let mut hsv = Mat::default();
+        imgproc::cvt_color_def(&mat_f32(&scaled), &mut hsv, imgproc::COLOR_RGB2HSV).unwrap();
+        let mut values = values_f32(&hsv);
+        for pixel in values.chunks_exact_mut(3) {
+            pixel[0] = (pixel[0] + 360.0 * turn as f32).rem_euclid(360.0);
+        }
+        let turned = Rgb32FImage::from_raw(picture.width(), picture.height(), values).unwrap();
+        let mut reference = Mat::default();
+        imgproc::cvt_color_def(&mat_f32(&turned), &mut reference, imgproc::COLOR_HSV2RGB).unwrap();
+        let reference: Vec<f32> = values_f32(&reference).iter().map(|value| 255.0 * value).collect();
+        let difference = largest_difference(ours.as_raw(), &reference);
+        assert!(difference < 0.02, "hue {turn}: {difference}/255");
+    }
+}
+
+/// Grey, saturation and contrast against OpenCV's grey and mean. torchvision's weight of red is 0.2989, OpenCV's 0.299.
+#[test]
+fn grey_saturation_and_contrast_follow_from_opencvs_grey() {
+    let picture = to_f32(&odd_part());
+    let mut gray = Mat::default();
+    imgproc::cvt_color_def(&mat_f32(&picture), &mut gray, imgproc::COLOR_RGB2GRAY).unwrap();
+    let gray = values_f32(&gray);
+    let check = |name: &str, ours: &Rgb32FImage, expected: &dyn Fn(usize, f32) -> f32| {
+        for (index, (&value, &own)) in picture.iter().zip(ours.iter()).enumerate() {
+            let expected = expected(index / 3, value).clamp(0.0, 255.0);
+            assert!((own - expected).abs() < 0.05, "{name}, value {index}: {own}, expected {expected}");
+        }
+    };
+    let mut ours = picture.clone();
+    ColorParams { shift: None, gray: true, adjustments: Vec::new() }.apply(&mut ours);
+    check("grey", &ours, &|pixel, _| gray[pixel]);
+    let mut ours = picture.clone();
+    ColorParams { shift: Some([20.0; 3]), gray: false, adjustments: Vec::new() }.apply(&mut ours);
+    check("shift", &ours, &|_, value| value + 20.0);
+    for factor in [0.0_f32, 0.5, 1.0, 1.5] {
+        let mut ours = picture.clone();
+        Adjustment::Saturation(f64::from(factor)).apply(&mut ours);
+        check("saturation", &ours, &|pixel, value| gray[pixel] + factor * (value - gray[pixel]));
+        let mut ours = picture.clone();
+        Adjustment::Contrast(f64::from(factor)).apply(&mut ours);
+        let mean = gray.iter().map(|&value| f64::from(value)).sum::<f64>() / gray.len() as f64;
+        check("contrast", &ours, &|_, value| mean as f32 + factor * (value - mean as f32));
+        let mut ours = picture.clone();
+        Adjustment::Brightness(f64::from(factor)).apply(&mut ours);
+        check("brightness", &ours, &|_, value| factor * value);
     }
 }

@@ -7,20 +7,32 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Job, Jobs, Naming};
 use super::progress;
-use crate::degradation::{Degradation, DegradationParams};
+use crate::config::TrainConfig;
+use crate::contact_sheet::{Heading, Tile, contact_sheet};
+use crate::degradation::{Degradation, DegradationParams, SHARES, Strength, seed_for};
 use crate::picture::{self, PictureError};
 
 /// The file with a line of JSON for every picture.
 const RECORDS: &str = "degradations.jsonl";
 
+/// Pictures on the contact sheet.
+const GRID_PICTURES: usize = 3;
+
+/// Width and height to which the contact sheet's pictures are resized, unless another is asked for.
+const GRID_SIZE: u32 = 512;
+
+/// Width and height of the part of them that is shown, pixel by pixel.
+const GRID_TILE: u32 = 256;
+
 /// Write degraded pictures and the parameters that made them
 ///
-/// Pictures are degraded as in the paper (Eq. 11: blur, down-sampling, noise, JPEG, back to the size) and
-/// written as PNG, the parameters of each as a line of `degradations.jsonl`.
+/// Pictures are degraded as in the paper (Eq. 11: blur, down-sampling, noise, JPEG, back to the size), or by the recipe of
+/// a training configuration, and written as PNG, the parameters of each as a line of `degradations.jsonl`.
 ///
 /// A picture's parameters depend on the seed and its name alone. An interrupted run goes on where it was when
 /// started again. Broken pictures are skipped and named at the end; the exit code is then 1.
@@ -30,8 +42,15 @@ pub struct DegradeArgs {
     #[arg(long, value_name = "DIR")]
     input: PathBuf,
     /// Folder for the degraded pictures
-    #[arg(long, value_name = "DIR")]
-    output: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "grid")]
+    output: Option<PathBuf>,
+    /// Training configuration (TOML) whose table `degradation` is the recipe [default: the paper's]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Draw a contact sheet (PNG or JPEG) of the first three pictures: every part of the recipe alone at rising strength, then
+    /// all together. Pictures are resized to 512×512 pixels (or --size) and their middle is shown
+    #[arg(long, value_name = "FILE")]
+    grid: Option<PathBuf>,
     /// Seed of the degradations
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -50,15 +69,28 @@ struct Record {
     params: DegradationParams,
 }
 
-/// Degrades every picture that has no result yet.
+/// Degrades every picture that has no result yet, and draws the contact sheet.
 ///
 /// # Errors
-/// Unusable folders, outputs of other settings, a full disk, and broken pictures (after all others are done).
+/// A wrong recipe, unusable folders, outputs of other settings, a full disk, and broken pictures (after all others are done).
 pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
-    let jobs = Jobs::find(&args.input, &args.output, Naming::Png)?;
-    let records = args.output.join(RECORDS);
+    let recipe = match &args.config {
+        None => Degradation::default(),
+        Some(file) => TrainConfig::open(file)?.degradation,
+    };
+    if let Some(grid) = &args.grid {
+        draw_grid(args, &recipe, grid)?;
+    }
+    match &args.output {
+        None => Ok(()),
+        Some(output) => degrade_folder(args, &recipe, output),
+    }
+}
+
+fn degrade_folder(args: &DegradeArgs, recipe: &Degradation, output: &Path) -> anyhow::Result<()> {
+    let jobs = Jobs::find(&args.input, output, Naming::Png)?;
+    let records = output.join(RECORDS);
     picture::prepare_outputs([records.as_path()])?;
-    let recipe = Degradation::default();
     let mut lines = read_records(&records)?;
     for job in &jobs.all {
         let file = format!("{}.png", job.name);
@@ -69,7 +101,7 @@ pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
             !job.output.exists() || earlier.as_ref() == Some(&record),
             "{} was made with other settings ({}): use those, or another --output",
             job.output.display(),
-            earlier.map_or("unknown".to_owned(), |earlier| described(&earlier)),
+            earlier.map_or("unknown".to_owned(), |earlier| differently(&earlier, &record)),
         );
     }
     // Before the pictures, so that a picture is never there without its parameters.
@@ -80,12 +112,63 @@ pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
     }
     write_records(&records, &lines)?;
     let failures: Vec<String> = failures.into_iter().map(|(_, message)| message).collect();
-    files::conclude("degraded", &jobs, &failures, &args.output)
+    files::conclude("degraded", &jobs, &failures, output)
 }
 
-fn described(record: &Record) -> String {
-    let size = record.size.map(|size| format!(" --size {size}")).unwrap_or_default();
-    format!("--seed {}{size}", record.seed)
+/// Draws the contact sheet: a row for every part of `recipe`, and for every picture its input and three strengths.
+fn draw_grid(args: &DegradeArgs, recipe: &Degradation, grid: &Path) -> anyhow::Result<()> {
+    let files = if args.input.is_dir() { picture::list(&args.input)? } else { vec![args.input.clone()] };
+    let size = args.size.unwrap_or(GRID_SIZE);
+    let mut headings = Vec::new();
+    let mut rows: Vec<Vec<Tile>> = Vec::new();
+    for file in &files {
+        match picture::read(file).and_then(|picture| picture::resize_to_square(&picture, size)) {
+            Ok(clean) => {
+                let name = picture::stem(file);
+                let parts = grid_parts(&clean, &recipe.strengths(seed_for(args.seed, &name)))?;
+                rows.resize(parts.len(), Vec::new());
+                rows.iter_mut().zip(parts).for_each(|(row, tiles)| row.extend(tiles));
+                let labels = std::iter::once("input").chain(SHARES.map(|(_, label)| label));
+                headings.extend(labels.map(|label| Heading { group: name.clone(), label: label.to_owned() }));
+            }
+            Err(error) => eprintln!("skipped: {error}"),
+        }
+        if headings.len() == GRID_PICTURES * (1 + SHARES.len()) {
+            break;
+        }
+    }
+    ensure!(!rows.is_empty(), "no readable PNG or JPEG pictures in {}", args.input.display());
+    picture::write(grid, &contact_sheet(&headings, &rows))?;
+    println!("contact sheet written to {}", grid.display());
+    Ok(())
+}
+
+/// For every part of a recipe the picture and its strengths, the middle of each.
+fn grid_parts(clean: &RgbImage, strengths: &[Strength]) -> anyhow::Result<Vec<Vec<Tile>>> {
+    let middle = |picture: &RgbImage| {
+        let side = picture.width().min(GRID_TILE);
+        let offset = (picture.width() - side) / 2;
+        image::imageops::crop_imm(picture, offset, offset, side, side).to_image()
+    };
+    let mut parts = Vec::new();
+    for part in strengths.chunk_by(|one, other| one.part == other.part) {
+        let mut tiles = vec![Tile { caption: part[0].part.to_owned(), picture: middle(clean) }];
+        for strength in part {
+            let picture = middle(&strength.params.apply(clean)?);
+            tiles.push(Tile { caption: strength.label.clone(), picture });
+        }
+        parts.push(tiles);
+    }
+    Ok(parts)
+}
+
+/// How `earlier` was made, as far as it differs from `record`.
+fn differently(earlier: &Record, record: &Record) -> String {
+    if (earlier.seed, earlier.size) == (record.seed, record.size) {
+        return "another recipe, see --config".to_owned();
+    }
+    let size = earlier.size.map(|size| format!(" --size {size}")).unwrap_or_default();
+    format!("--seed {}{size}", earlier.seed)
 }
 
 fn read_records(path: &Path) -> anyhow::Result<BTreeMap<String, Record>> {

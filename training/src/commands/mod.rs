@@ -8,6 +8,8 @@ pub mod evaluate;
 pub mod files;
 pub mod interrupt;
 pub mod iterate;
+#[cfg(feature = "detect")]
+pub mod prepare;
 pub mod progress;
 pub mod restore;
 pub mod restorer_args;

@@ -1,0 +1,147 @@
+//! `idm prepare`: makes a data set of aligned faces from photos.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use super::progress;
+use crate::face_finder::{Refusal, Thresholds};
+use crate::manifest::Collection;
+use crate::picture;
+use crate::prepare::{FaceFormat, MANIFEST, Preparation, REFUSED, Settings};
+
+/// Make a data set of aligned faces from photos
+///
+/// Finds the faces of all photos (PNG, JPEG) in a folder tree, aligns them to the FFHQ template and writes those that are
+/// good enough into the same folders below --output, as PHOTO-0.png for the largest face of PHOTO, and so on. Of
+/// near-duplicates, the same face in resized or recoded copies of a photo, the one with the most pixels is kept.
+///
+/// manifest.jsonl has a line of JSON for each face: file, source (the photo), transform (2×3, from the photo to the face),
+/// native_scale, score, misfit, sharpness, place and hash. refused.jsonl has one for each face or photo that was refused, with the
+/// reason; look there before you change a threshold.
+///
+/// An interrupted run goes on where it was when started again, and photos that were added since are taken in. Neither
+/// the number of threads nor an interruption changes the result. Broken photos are skipped, named and counted.
+#[derive(Debug, Args)]
+pub struct PrepareArgs {
+    /// Folder of photos, with all folders below it
+    #[arg(long, value_name = "PHOTOS")]
+    input: PathBuf,
+    /// Folder for the faces
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Width and height of the faces
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(32..=4096))]
+    size: u32,
+    /// File format of the faces: png loses nothing, jpg (quality 95) takes a fifth of the space
+    #[arg(long, value_name = "FORMAT", default_value = "png")]
+    format: FaceFormat,
+    /// Least score of the detector, 0 to 1
+    #[arg(long, value_name = "0..1", default_value_t = 0.8, value_parser = share, help_heading = "Thresholds")]
+    min_score: f32,
+    /// Least number of the photo's pixels to one pixel of the face: 0.5 allows an enlargement to twice the size
+    #[arg(long, value_name = "X", default_value_t = 0.5, value_parser = not_negative, help_heading = "Thresholds")]
+    min_native_scale: f64,
+    /// Largest distance of the aligned landmarks from the template's, as a share of the face's side: about 0.01 for a face
+    /// from in front, 0.05 for a profile
+    #[arg(long, value_name = "X", default_value_t = 0.04, value_parser = not_negative, help_heading = "Thresholds")]
+    max_misfit: f64,
+    /// Least variance of the Laplacian of the face, at the photo's resolution
+    #[arg(long, value_name = "X", default_value_t = 20.0, value_parser = not_negative, help_heading = "Thresholds")]
+    min_sharpness: f64,
+    /// Photos whose hashes differ in so many of 256 bits or fewer are copies of each other
+    #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=256), help_heading = "Thresholds")]
+    duplicate_distance: u32,
+    /// The face detector
+    #[arg(long, value_name = "FILE", default_value = "models/face_detection_yunet_2023mar.onnx")]
+    detector: PathBuf,
+    /// Photos examined at a time [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("it must be from 0 to 1".to_owned()) }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if value >= 0.0 && value.is_finite() { Ok(value) } else { Err("it must be 0 or more".to_owned()) }
+}
+
+/// Prepares every photo that is not done yet, then writes the manifest.
+///
+/// # Errors
+/// Unusable folders or detector, an output of other settings, a full disk.
+pub fn run(args: &PrepareArgs) -> Result<()> {
+    let photos = picture::list_tree(&args.input)?;
+    ensure!(!photos.is_empty(), "no PNG or JPEG pictures in {}", args.input.display());
+    picture::prepare_output_folder(&args.output)?;
+    let (input, output) = (args.input.canonicalize()?, args.output.canonicalize()?);
+    ensure!(
+        !output.starts_with(&input),
+        "--output, {}, lies in the folder of --input, so its faces would be taken for photos: choose another one",
+        args.output.display()
+    );
+    let mut preparation = Preparation::open(&args.output, &args.detector, args.settings())?;
+    let before = preparation.collection().photos();
+    let bar = progress::bar(photos.len(), "photos").with_position(before as u64);
+    bar.reset_eta();
+    let threads = args.threads.map(usize::from);
+    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let examined = |done| bar.set_position(done as u64);
+    let broken = preparation.examine(&args.input, &photos, threads, examined)?;
+    bar.finish_and_clear();
+    preparation.write_manifests(&broken)?;
+    for message in broken.values() {
+        eprintln!("skipped: {message}");
+    }
+    print!("{}", summary(preparation.collection(), before, &broken));
+    println!("{MANIFEST} and {REFUSED} in {} have the details", args.output.display());
+    Ok(())
+}
+
+impl PrepareArgs {
+    fn settings(&self) -> Settings {
+        Settings {
+            size: self.size,
+            format: self.format,
+            thresholds: Thresholds {
+                min_score: self.min_score,
+                min_native_scale: self.min_native_scale,
+                max_misfit: self.max_misfit,
+                min_sharpness: self.min_sharpness,
+            },
+            duplicate_distance: self.duplicate_distance,
+        }
+    }
+}
+
+/// What was found, and a table of the reasons why faces and photos were refused.
+fn summary(collection: &Collection, before: usize, broken: &BTreeMap<String, String>) -> String {
+    let mut reasons: BTreeMap<Refusal, usize> = BTreeMap::new();
+    for reason in collection.refused().iter().filter_map(|face| face.refused) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    for (reason, count) in
+        [(Refusal::Broken, broken.len()), (Refusal::NoFace, collection.without_face().len())]
+    {
+        if count > 0 {
+            reasons.insert(reason, count);
+        }
+    }
+    let (kept, refused) = (collection.kept().len(), collection.refused().len());
+    let photos = collection.photos() + broken.len();
+    let earlier = if before > 0 { format!(" ({before} done before)") } else { String::new() };
+    let mut text =
+        format!("{photos} photos{earlier}, {} faces: {kept} kept, {refused} refused\n", kept + refused);
+    for (reason, count) in reasons {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{count:>8}  {}", reason.words());
+    }
+    text
+}
