@@ -19,7 +19,7 @@ mod schedule;
 mod torchscript;
 mod unet;
 
-pub use atomic::{TEMPORARY_SUFFIX, write_atomically};
+pub use atomic::{TEMPORARY_SUFFIX, temporary_target, write_atomically, write_atomically_with};
 pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;
 pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};

@@ -8,9 +8,11 @@ pub mod contact_sheet;
 pub mod data_config;
 pub mod dataset;
 pub mod degradation;
+pub mod enhance;
 pub mod evaluate;
 #[cfg(feature = "detect")]
 pub mod face_finder;
+pub mod iteration;
 pub mod loader;
 #[cfg(feature = "detect")]
 pub mod manifest;
@@ -22,9 +24,11 @@ pub mod pair;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;
+pub mod picture_file;
 #[cfg(feature = "detect")]
 pub mod prepare;
 pub mod run;
 pub mod study;
+pub mod tiles;
 pub mod trainer;
 pub mod warp;

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use training::commands::interrupt::{self, Outcome};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
-use training::commands::{bench, degrade, evaluate, restore, study, train};
+use training::commands::{bench, degrade, enhance, evaluate, iterate, restore, study, train};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
 #[derive(Debug, Parser)]
@@ -23,6 +24,8 @@ enum Command {
     Train(train::TrainArgs),
     // The help of those without a comment is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
+    Enhance(enhance::EnhanceArgs),
+    Iterate(iterate::IterateArgs),
     Restore(restore::RestoreArgs),
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
@@ -37,16 +40,19 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let result = match Cli::parse().command {
         #[cfg(feature = "detect")]
-        Command::Prepare(args) => prepare::run(&args),
-        Command::Train(args) => train::run(&args).map(|_| ()),
-        Command::Degrade(args) => degrade::run(&args),
-        Command::Restore(args) => restore::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Study(args) => study::run(&args),
-        Command::Bench(args) => bench::run(&args),
+        Command::Prepare(args) => prepare::run(&args).map(|()| Outcome::Finished),
+        Command::Train(args) => train::run(&args).map(|_| Outcome::Finished),
+        Command::Degrade(args) => degrade::run(&args).map(|()| Outcome::Finished),
+        Command::Enhance(args) => enhance::run(&args),
+        Command::Iterate(args) => iterate::run(&args),
+        Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
+        Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
+        Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
+        Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Finished) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
             // The whole chain in one line, as `cause: cause`.
             eprintln!("idm: {error:#}");

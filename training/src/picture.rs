@@ -1,21 +1,22 @@
 //! Picture files: reading with clear errors, listing a folder, atomic writing, resizing.
 
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Rgb32FImage, RgbImage};
+use image::{ImageError, Rgb32FImage, RgbImage};
 use walkdir::WalkDir;
+
+use crate::picture_file;
 
 /// File name endings, in lower case, of the pictures that [`list`] finds and [`read`] understands.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// JPEG quality of [`write()`]: high enough that the encoder hides nothing of the restoration.
+/// JPEG quality of what is written (without chroma subsampling): high enough to hide nothing of the restoration.
 pub const JPEG_QUALITY: u8 = 95;
 
 /// A format that pictures are written in.
@@ -89,29 +90,7 @@ pub enum PictureError {
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
 /// truncated, of another format or without pixels.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
-    let file = File::open(path).map_err(|source| PictureError::Read { path: path.to_owned(), source })?;
-    let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
-    let reader = ImageReader::new(BufReader::new(file))
-        .with_guessed_format()
-        .map_err(|source| PictureError::Read { path: path.to_owned(), source })?;
-    let decoded = reader.into_decoder().and_then(|mut decoder| {
-        let orientation = decoder.orientation()?;
-        let mut picture = DynamicImage::from_decoder(decoder)?;
-        picture.apply_orientation(orientation);
-        Ok(picture)
-    });
-    let picture = match decoded {
-        Ok(picture) => picture.into_rgb8(),
-        // A folder opens like a file and only fails on reading.
-        Err(ImageError::IoError(source)) if source.kind() == std::io::ErrorKind::IsADirectory => {
-            return Err(PictureError::Read { path: path.to_owned(), source });
-        }
-        Err(error) => return Err(content(error.to_string())),
-    };
-    if picture.width() == 0 || picture.height() == 0 {
-        return Err(content("it has no pixels".to_owned()));
-    }
-    Ok(picture)
+    Ok(picture_file::decode(path)?.picture.into_rgb8())
 }
 
 /// The picture files directly in `folder`, by their name's ending, sorted by name. Hidden files are left out.
@@ -138,6 +117,22 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
 /// # Errors
 /// [`PictureError::Read`] when a folder cannot be read, or is a link to one that it lies in.
 pub fn list_tree(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
+    let mut files = visible_files(folder)?;
+    files.retain(|file| has_picture_name(file));
+    Ok(files)
+}
+
+/// The files anywhere below `folder` that are no pictures by their names, like [`list_tree`].
+///
+/// # Errors
+/// As [`list_tree`].
+pub fn list_other_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
+    let mut files = visible_files(folder)?;
+    files.retain(|file| !has_picture_name(file));
+    Ok(files)
+}
+
+fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
     let mut files = Vec::new();
     for entry in WalkDir::new(folder).min_depth(1).follow_links(true).into_iter().filter_entry(visible) {
@@ -153,9 +148,7 @@ pub fn list_tree(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
                 }
             },
         };
-        if has_picture_name(&path) {
-            files.push(path.strip_prefix(folder).unwrap_or(&path).to_owned());
-        }
+        files.push(path.strip_prefix(folder).unwrap_or(&path).to_owned());
     }
     files.sort();
     Ok(files)
@@ -171,6 +164,14 @@ pub fn stem(path: &Path) -> String {
 #[must_use]
 pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     EXTENSIONS.map(|ending| folder.join(format!("{name}.{ending}"))).into_iter().find(|path| path.is_file())
+}
+
+/// The relative path `file` without its ending, folders separated by `/`: the [`stem`] of a picture in a tree.
+#[must_use]
+pub fn name(file: &Path) -> String {
+    let without_ending = file.with_extension("");
+    let parts: Vec<_> = without_ending.iter().map(OsStr::to_string_lossy).collect();
+    parts.join("/")
 }
 
 fn has_picture_name(path: &Path) -> bool {
@@ -210,12 +211,12 @@ pub fn encode(picture: &RgbImage, format: Format) -> Result<Vec<u8>, PictureErro
         Format::Png => picture.write_with_encoder(PngEncoder::new(&mut bytes)),
         Format::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)),
     };
-    encoded.map_err(|error| PictureError::Encode {
-        width: picture.width(),
-        height: picture.height(),
-        reason: error.to_string(),
-    })?;
+    encoded.map_err(|error| encode_error(picture.width(), picture.height(), &error))?;
     Ok(bytes)
+}
+
+pub(crate) fn encode_error(width: u32, height: u32, error: &ImageError) -> PictureError {
+    PictureError::Encode { width, height, reason: error.to_string() }
 }
 
 /// Writes `bytes` to a hidden temporary file beside `path`, syncs it to the disk and renames it to `path`:
@@ -228,17 +229,44 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
         .map_err(|source| PictureError::Write { path: path.to_owned(), source })
 }
 
-/// Makes `folder` and its parents where missing, and removes temporary files that a killed run left there.
+/// Makes `folder` and its parents where missing, and removes all temporary files that a killed run left there: for a
+/// folder that one process at a time writes to, as that of a training run.
 ///
 /// # Errors
 /// [`PictureError::Write`] when the folder cannot be made.
 pub fn prepare_output_folder(folder: &Path) -> Result<(), PictureError> {
+    make_and_clear(folder, |name| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b".") && name.ends_with(restore_core::TEMPORARY_SUFFIX.as_bytes())
+    })
+}
+
+/// Makes the folders of `files` where missing, and removes temporary files that a killed run of [`write_atomically`] left
+/// of them. Those of other files stay: another process may be writing them at this moment.
+///
+/// # Errors
+/// [`PictureError::Write`] when a folder cannot be made or read.
+pub fn prepare_outputs<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), PictureError> {
+    let mut folders: BTreeMap<&Path, HashSet<&OsStr>> = BTreeMap::new();
+    for file in files {
+        if let (Some(folder), Some(name)) = (file.parent(), file.file_name()) {
+            folders.entry(folder).or_default().insert(name);
+        }
+    }
+    for (folder, names) in folders {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        make_and_clear(folder, |name| {
+            restore_core::temporary_target(name).is_some_and(|name| names.contains(name))
+        })?;
+    }
+    Ok(())
+}
+
+fn make_and_clear(folder: &Path, left_over: impl Fn(&OsStr) -> bool) -> Result<(), PictureError> {
     let failed = |source| PictureError::Write { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
     for entry in std::fs::read_dir(folder).map_err(failed)?.flatten() {
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        if name.starts_with(b".") && name.ends_with(restore_core::TEMPORARY_SUFFIX.as_bytes()) {
+        if left_over(&entry.file_name()) {
             std::fs::remove_file(entry.path()).map_err(failed)?;
         }
     }

@@ -30,7 +30,7 @@ fn degraded_pictures_follow_from_their_records_and_runs_resume() {
 
     let before = std::fs::read(output.join("2.png")).unwrap();
     std::fs::remove_file(output.join("2.png")).unwrap();
-    std::fs::write(output.join(".2.pngAbC.part"), &before[..20]).unwrap();
+    std::fs::write(output.join(".2.pngAbCdEf.part"), &before[..20]).unwrap();
     let modified = |name: &str| std::fs::metadata(output.join(name)).unwrap().modified().unwrap();
     let untouched = modified("1.png");
     assert!(succeeded(&degrade("4")).contains("1 picture degraded"));

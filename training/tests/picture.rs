@@ -100,10 +100,13 @@ fn writing_replaces_whole_files_and_leaves_nothing_behind() {
     assert!(picture::write(&folder.path().join("nowhere/f.png"), &part).is_err());
     assert_eq!(names(folder.path()), ["a.png", "b.JPG", "c.png"]);
 
-    // What a killed run left is cleared away by the next.
-    std::fs::write(folder.path().join(".g.pngX1.part"), b"half").unwrap();
-    picture::prepare_output_folder(folder.path()).unwrap();
-    assert_eq!(names(folder.path()), ["a.png", "b.JPG", "c.png"]);
+    // What a killed run left of a file is cleared away by the next that makes it, and by no other.
+    for name in [".g.pngX1y2Z3.part", ".h.pngX1y2Z3.part"] {
+        std::fs::write(folder.path().join(name), b"half").unwrap();
+    }
+    let files = [folder.path().join("g.png"), folder.path().join("new/h.png")];
+    picture::prepare_outputs(files.iter().map(PathBuf::as_path)).unwrap();
+    assert_eq!(names(folder.path()), [".h.pngX1y2Z3.part", "a.png", "b.JPG", "c.png", "new"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use clap::Args;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, Job, Jobs};
+use super::files::{self, Job, Jobs, Naming};
 use super::progress;
 use crate::config::TrainConfig;
 use crate::contact_sheet::{Heading, Tile, contact_sheet};
@@ -88,8 +88,9 @@ pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
 }
 
 fn degrade_folder(args: &DegradeArgs, recipe: &Degradation, output: &Path) -> anyhow::Result<()> {
-    let jobs = Jobs::find(&args.input, output)?;
+    let jobs = Jobs::find(&args.input, output, Naming::Png)?;
     let records = output.join(RECORDS);
+    picture::prepare_outputs([records.as_path()])?;
     let mut lines = read_records(&records)?;
     for job in &jobs.all {
         let file = format!("{}.png", job.name);

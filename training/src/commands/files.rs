@@ -1,66 +1,114 @@
 //! What a command over many pictures reads and writes, and how it reports pictures that it could not do.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::picture;
+use crate::enhance::Shard;
+use crate::picture::{self, PictureError};
 
 /// A picture and where its result goes.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The picture to read.
     pub input: PathBuf,
-    /// Its name without folder and ending.
+    /// Its path below the input folder without ending, folders separated by `/`: what its seed follows from.
     pub name: String,
-    /// The PNG file to write.
+    /// The file to write.
     pub output: PathBuf,
 }
 
-/// The jobs still to do.
+/// How results are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// As their pictures, with the ending `.png`.
+    Png,
+    /// As their pictures.
+    Same,
+}
+
+/// The jobs of a command.
 #[derive(Debug)]
 pub struct Jobs {
-    /// Every job, in the order of the names.
+    /// Every job, in the order of the paths.
     pub all: Vec<Job>,
     /// Those without a result yet.
     pub missing: Vec<Job>,
 }
 
 impl Jobs {
-    /// One job for the picture `input`, or one for each picture in the folder `input`: `NAME.png` in the folder
-    /// `output`, which is made where missing. Results are written whole or not at all, so one that is there is done.
+    /// [Lists](Self::list) the jobs and [prepares](Self::prepare) their outputs.
     ///
     /// # Errors
-    /// When there are no pictures, two of them have the same name up to the ending, or a result would overwrite
-    /// its own input.
-    pub fn find(input: &Path, output: &Path) -> anyhow::Result<Self> {
+    /// As those.
+    pub fn find(input: &Path, output: &Path, naming: Naming) -> anyhow::Result<Self> {
+        let jobs = Self::list(input, output, naming)?;
+        jobs.prepare()?;
+        Ok(jobs)
+    }
+
+    /// One job for the picture `input`, or one for each picture anywhere below the folder `input`, whose tree the folder
+    /// `output` gets. Results are written whole or not at all, so one that is there is done.
+    ///
+    /// # Errors
+    /// When there are no pictures, two of them have the same name up to the ending under [`Naming::Png`], or a result
+    /// would lie among the inputs.
+    pub fn list(input: &Path, output: &Path, naming: Naming) -> anyhow::Result<Self> {
         let folder = input.is_dir();
-        let inputs = if folder { picture::list(input)? } else { vec![input.to_owned()] };
-        ensure!(!inputs.is_empty(), "no PNG or JPEG pictures in {}", input.display());
         ensure!(folder || input.exists(), "cannot find {}", input.display());
-        picture::prepare_output_folder(output)?;
-        let source = if folder { Some(input) } else { input.parent() };
-        let source = source.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let same = source.canonicalize().ok() == output.canonicalize().ok();
-        ensure!(!same, "--output is the folder of --input, {}: choose another one", output.display());
-        let mut seen: HashMap<String, PathBuf> = HashMap::new();
-        let mut all = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            let name = picture::stem(&input);
-            let output = output.join(format!("{name}.png"));
-            if let Some(other) = seen.insert(name.clone(), input.clone()) {
+        let source = if folder { input } else { input.parent().unwrap_or(input) };
+        let source = if source.as_os_str().is_empty() { Path::new(".") } else { source };
+        let files = match (folder, input.file_name()) {
+            (false, Some(name)) => vec![PathBuf::from(name)],
+            _ => picture::list_tree(input)?,
+        };
+        ensure!(!files.is_empty(), "no PNG or JPEG pictures in {}", input.display());
+        ensure_apart(source, output, folder)?;
+        let mut seen: HashMap<PathBuf, &Path> = HashMap::with_capacity(files.len());
+        let mut all = Vec::with_capacity(files.len());
+        for file in &files {
+            let result = match naming {
+                Naming::Png => file.with_extension("png"),
+                Naming::Same => file.clone(),
+            };
+            let output = output.join(&result);
+            if let Some(other) = seen.insert(result, file) {
                 bail!(
                     "{} and {} would both become {}: rename one of them",
-                    other.display(),
-                    input.display(),
+                    source.join(other).display(),
+                    source.join(file).display(),
                     output.display()
                 );
             }
-            all.push(Job { input, name, output });
+            all.push(Job { input: source.join(file), name: picture::name(file), output });
         }
-        let missing = all.iter().filter(|job| !job.output.exists()).cloned().collect();
+        let missing = all.iter().filter(|job: &&Job| !job.output.exists()).cloned().collect();
         Ok(Self { all, missing })
+    }
+
+    /// Makes the folders of the outputs, and removes what killed runs left of them.
+    ///
+    /// # Errors
+    /// As [`picture::prepare_outputs`].
+    pub fn prepare(&self) -> anyhow::Result<()> {
+        Ok(picture::prepare_outputs(self.all.iter().map(|job| job.output.as_path()))?)
+    }
+
+    /// Keeps the jobs of `shard`, whose unit is a batch of `size` jobs.
+    #[must_use]
+    pub fn shared_out(self, shard: Shard, size: usize) -> Self {
+        let batches = self.all.chunks(size).enumerate().filter(|&(batch, _)| shard.holds(batch));
+        let all: Vec<Job> = batches.flat_map(|(_, jobs)| jobs).cloned().collect();
+        let missing = all.iter().filter(|job| !job.output.exists()).cloned().collect();
+        Self { all, missing }
+    }
+
+    /// The jobs in batches of `size`, without those batches whose results are all there.
+    #[must_use]
+    pub fn unfinished_batches(&self, size: usize) -> Vec<&[Job]> {
+        self.all.chunks(size).filter(|batch| batch.iter().any(|job| !job.output.exists())).collect()
     }
 
     /// How many results were there before.
@@ -68,6 +116,46 @@ impl Jobs {
     pub fn done_before(&self) -> usize {
         self.all.len() - self.missing.len()
     }
+}
+
+/// Results must not become inputs of the next run: `output` may not lie in `source`, or not be `source` itself when only
+/// one of its pictures is an input and not the `folder`.
+///
+/// # Errors
+/// When it does.
+pub fn ensure_apart(source: &Path, output: &Path, folder: bool) -> anyhow::Result<()> {
+    let Ok(source) = source.canonicalize() else { return Ok(()) };
+    // The output's nearest folder that exists already decides.
+    let Some(existing) = output.ancestors().find_map(|folder| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        folder.canonicalize().ok()
+    }) else {
+        return Ok(());
+    };
+    let inside = if folder {
+        existing.starts_with(&source)
+    } else {
+        output.canonicalize().is_ok_and(|output| output == source)
+    };
+    ensure!(
+        !inside,
+        "--output {} lies in {}, where its pictures would be taken for inputs: choose another one",
+        output.display(),
+        source.display()
+    );
+    Ok(())
+}
+
+/// Copies a file of any size, whole or not at all.
+///
+/// # Errors
+/// When one of the two cannot be read or written.
+pub fn copy(source: &Path, target: &Path) -> anyhow::Result<()> {
+    let mut contents = File::open(source)
+        .with_context(|| format!("cannot copy {}: repair or remove it", source.display()))?;
+    restore_core::write_atomically_with(target, |copy| std::io::copy(&mut contents, copy).map(drop))
+        .map_err(|source| PictureError::Write { path: target.to_owned(), source })?;
+    Ok(())
 }
 
 /// Ends a command over many pictures: prints what was done, and fails when something could not be, like `cp`.

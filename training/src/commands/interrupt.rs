@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 
 /// What an interrupted process exits with by convention: 128 + SIGINT.
-const EXIT_CODE: i32 = 130;
+pub const EXIT_CODE: u8 = 130;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 static HANDLER: OnceLock<Result<(), String>> = OnceLock::new();
@@ -29,7 +29,7 @@ pub fn listen() -> Result<()> {
     let set = HANDLER.get_or_init(|| {
         ctrlc::set_handler(|| {
             if REQUESTED.swap(true, Ordering::Relaxed) {
-                std::process::exit(EXIT_CODE);
+                std::process::exit(i32::from(EXIT_CODE));
             }
         })
         .map_err(|error| error.to_string())

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::Args;
 use image::RgbImage;
 use restore_core::DiffusionRestorer;
 
-use super::files::{self, Job, Jobs};
+use super::batches::Stages;
+use super::files::{self, Job, Jobs, Naming};
 use super::progress;
 use super::restorer_args::RestorerArgs;
 use crate::aligned::restore_aligned;
@@ -18,8 +20,8 @@ const BATCH: usize = 8;
 
 /// Restore the faces of photos, or pictures that are aligned faces
 ///
-/// Results are PNG files of the input's name and size. Only what the network changed is added, so detail finer
-/// than its crop stays.
+/// Results are PNG files of the input's name and size, in a tree like the input folder's. Only what the network
+/// changed is added, so detail finer than its crop stays.
 ///
 /// A photo without a face is written as it is. An interrupted run goes on where it was when started again:
 /// pictures that are in the output folder already are left alone. Broken pictures are skipped and named at the
@@ -34,7 +36,7 @@ pub struct RestoreArgs {
     /// Seed of the sampler's noise; each picture's own follows from it and its name
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model")]
     seed: u64,
-    /// A photo or aligned face, or a folder of them
+    /// A photo or aligned face, or a folder of them, with the folders below it
     #[arg(long, value_name = "FILE|DIR", help_heading = "Pictures")]
     input: PathBuf,
     /// Folder for the restored pictures
@@ -68,12 +70,12 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         "this idm was built without the feature `detect`, so it finds no faces in photos: pass --aligned for \
          aligned faces, or build it with default features"
     );
-    let jobs = Jobs::find(&args.input, &args.output)?;
+    let jobs = Jobs::find(&args.input, &args.output, Naming::Png)?;
     let restorer = args.restorer.restorer(&args.restorer.checkpoint()?, args.steps)?;
     let failures = match args.aligned {
         #[cfg(feature = "detect")]
         false => restore_photos(args, &restorer, &jobs.missing)?,
-        _ => restore_faces(args, &restorer, &jobs.missing)?,
+        _ => restore_faces(args, &restorer, &jobs)?,
     };
     files::conclude("restored", &jobs, &failures, &args.output)
 }
@@ -82,34 +84,31 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
 fn restore_faces(
     args: &RestoreArgs,
     restorer: &DiffusionRestorer,
-    jobs: &[Job],
+    jobs: &Jobs,
 ) -> anyhow::Result<Vec<String>> {
-    let bar = progress::bar(jobs.len(), "faces");
-    let mut failures = Vec::new();
-    for batch in jobs.chunks(BATCH) {
-        let mut faces: Vec<(&Job, RgbImage)> = Vec::with_capacity(batch.len());
-        for job in batch {
-            match picture::read(&job.input) {
-                Ok(face) if face.width() == face.height() => faces.push((job, face)),
-                Ok(face) => failures.push(format!(
-                    "{}: {}×{} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
-                    job.input.display(),
-                    face.width(),
-                    face.height()
-                )),
-                Err(error) => failures.push(error.to_string()),
-            }
-        }
-        let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
-        let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
-        let restored = restore_aligned(restorer, &pictures, &seeds, args.strength)?;
-        for ((job, _), restored) in faces.iter().zip(&restored) {
-            picture::write(&job.output, restored)?;
-        }
-        bar.inc(batch.len() as u64);
-    }
+    let batches = jobs.unfinished_batches(BATCH);
+    let bar = progress::bar(batches.iter().map(|batch| batch.len()).sum(), "faces");
+    let stages = Stages {
+        read: |job: &Job| {
+            let face = picture::read(&job.input)?;
+            let (width, height) = face.dimensions();
+            ensure!(
+                width == height,
+                "{}: {width}×{height} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
+                job.input.display()
+            );
+            Ok(face)
+        },
+        apply: |faces: &[(&Job, RgbImage)]| {
+            let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
+            let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
+            Ok(restore_aligned(restorer, &pictures, &seeds, args.strength)?)
+        },
+        write: |job: &Job, _: &RgbImage, restored: &RgbImage| Ok(picture::write(&job.output, restored)?),
+    };
+    let done = stages.run(&batches, &bar)?;
     bar.finish_and_clear();
-    Ok(failures)
+    Ok(done.failures.into_iter().map(|(_, message)| message).collect())
 }
 
 /// Restores all faces of photos. Returns the messages of broken pictures.
