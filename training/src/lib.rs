@@ -28,6 +28,7 @@ pub mod picture_file;
 #[cfg(feature = "detect")]
 pub mod prepare;
 pub mod run;
+pub mod threads;
 pub mod tiles;
 pub mod trainer;
 pub mod warp;

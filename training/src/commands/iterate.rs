@@ -10,7 +10,7 @@ use super::enhance::{EnhanceArgs, STEPS, enhance_tree};
 use super::files;
 use super::interrupt::{self, Outcome};
 use super::progress;
-use super::restorer_args::RestorerArgs;
+use super::restorer_args::{ComputeArgs, RestorerArgs};
 use super::train::{self, TrainArgs};
 use crate::config::TrainConfig;
 use crate::data_config::DataKind;
@@ -171,8 +171,7 @@ impl IterateArgs {
     fn restorer(&self, run: &Path, config: &TrainConfig) -> RestorerArgs {
         RestorerArgs {
             model: run.join(RunFolder::MODEL),
-            device: self.device,
-            precision: config.run.precision,
+            compute: ComputeArgs { device: self.device, precision: config.run.precision },
             sampler: None,
         }
     }
