@@ -19,7 +19,7 @@ pub struct Stages<R, A, W> {
     pub write: W,
 }
 
-/// How far [`run`] came.
+/// How far [`Stages::run`] came.
 #[derive(Debug)]
 pub struct Done<'a> {
     /// Whether all batches were worked off.
