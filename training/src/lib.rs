@@ -29,6 +29,7 @@ pub mod picture_file;
 pub mod prepare;
 pub mod run;
 pub mod study;
+pub mod threads;
 pub mod tiles;
 pub mod trainer;
 pub mod warp;

@@ -30,6 +30,7 @@ fn busy_model(folder: &Path) -> PathBuf {
     file
 }
 
+#[expect(clippy::ptr_arg, reason = "a trait object needs a sized type")]
 fn enhance_args<'a>(
     model: &'a PathBuf,
     input: &'a PathBuf,

@@ -23,6 +23,7 @@ fn config(folder: &Path) -> PathBuf {
 }
 
 /// Arguments of a run without validation.
+#[expect(clippy::ptr_arg, reason = "a trait object needs a sized type")]
 fn arguments<'a>(config: &'a PathBuf, data: &'a PathBuf, run: &'a PathBuf) -> Vec<&'a dyn AsRef<OsStr>> {
     vec![
         &"iterate",

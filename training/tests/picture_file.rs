@@ -10,7 +10,7 @@ use training::picture_file::PictureFile;
 
 fn portrait() -> RgbImage {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/astronaut.png"));
-    image::imageops::crop_imm(&picture::read(&path).unwrap(), 170, 50, 61, 47).to_image()
+    image::imageops::crop_imm(&picture::read(path).unwrap(), 170, 50, 61, 47).to_image()
 }
 
 fn opened(path: &Path) -> DynamicImage {

@@ -43,7 +43,7 @@ impl<F: Fn(&[u8], u64) -> Vec<u8> + Send + Sync> Restorer for Known<F> {
 
 fn portrait(width: u32, height: u32) -> RgbImage {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/astronaut.png"));
-    image::imageops::crop_imm(&picture::read(&path).unwrap(), 150, 20, width, height).to_image()
+    image::imageops::crop_imm(&picture::read(path).unwrap(), 150, 20, width, height).to_image()
 }
 
 /// One pixel, thinner than a tile, exactly a tile, one more, odd, many tiles.

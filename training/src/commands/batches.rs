@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 
 use super::files::Job;
 use super::interrupt::{self, Outcome};
+use crate::threads::in_parallel;
 
 /// What is done with one picture, or one batch of them. `T` is a picture as it was read.
 pub struct Stages<R, A, W> {
@@ -18,7 +19,7 @@ pub struct Stages<R, A, W> {
     pub write: W,
 }
 
-/// How far [`run`] came.
+/// How far [`Stages::run`] came.
 #[derive(Debug)]
 pub struct Done<'a> {
     /// Whether all batches were worked off.
@@ -65,7 +66,7 @@ fn read_all<'a, T: Send>(
     sender: Sender<ReadBatch<'a, T>>,
 ) {
     for batch in batches {
-        let pictures = in_parallel(batch.iter(), |job| (job, read(job)));
+        let pictures = in_parallel(*batch, |job| (job, read(job)));
         if sender.send(pictures).is_err() {
             return;
         }
@@ -114,16 +115,4 @@ fn write_all<T: Send>(
             .collect::<Result<()>>()?;
     }
     Ok(())
-}
-
-/// `work` on every item in a thread of its own, in order. For the few items of a batch.
-fn in_parallel<I: Send, O: Send>(items: impl Iterator<Item = I>, work: impl Fn(I) -> O + Sync) -> Vec<O> {
-    std::thread::scope(|scope| {
-        let work = &work;
-        let threads: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
 }

@@ -9,6 +9,7 @@ use tch::{Device, Tensor};
 use super::EvaluateError;
 use super::scores::Scores;
 use crate::metrics::{MetricNetwork, NetworkError, cosines, distances, pictures_tensor};
+use crate::threads::in_parallel;
 
 /// The networks that an evaluation has; what it has not is not measured.
 #[derive(Default)]
@@ -101,7 +102,10 @@ impl MetricNetworks {
         truths: &Truths<'_>,
     ) -> Result<Vec<Scores>, EvaluateError> {
         let faces = &truths.faces;
-        let mut scores = in_parallel(pictures.len(), |index| Ok(Scores::of(pictures[index], faces[index])?))?;
+        let pairs = pictures.iter().zip(faces);
+        let mut scores = in_parallel(pairs, |(picture, face)| Scores::of(picture, face))
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
         let tensor = tensor_of(pictures)?;
         if let (Some(network), Some(truth)) = (&mut self.identity, &truths.identity) {
             let embeddings = network.features(&tensor)?;
@@ -152,19 +156,4 @@ impl MetricNetworks {
 fn tensor_of(pictures: &[&RgbImage]) -> Result<Tensor, EvaluateError> {
     let size = pictures.first().map_or(0, |picture| picture.width());
     Ok(pictures_tensor(pictures, size)?)
-}
-
-/// `work(0)`, …, `work(count - 1)` in one thread each, in order.
-fn in_parallel<T: Send>(
-    count: usize,
-    work: impl Fn(usize) -> Result<T, EvaluateError> + Sync,
-) -> Result<Vec<T>, EvaluateError> {
-    std::thread::scope(|scope| {
-        let work = &work;
-        let threads: Vec<_> = (0..count).map(|index| scope.spawn(move || work(index))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
 }
