@@ -170,7 +170,7 @@ impl Padded {
 
 /// Index into a side of `length` pixels of position `padded - radius`, mirrored at the first and the last
 /// pixel as often as needed.
-fn mirrored(padded: usize, radius: usize, length: usize) -> usize {
+pub(crate) fn mirrored(padded: usize, radius: usize, length: usize) -> usize {
     let period = 2 * (length - 1);
     if period == 0 {
         return 0;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use restore_core::{ModelConfig, Precision};
 use serde::{Deserialize, Serialize};
 
+use crate::data_config::{DataConfig, DataConfigError};
 use crate::degradation::{Degradation, DegradationError};
 
 /// A configuration that cannot be used.
@@ -42,6 +43,9 @@ pub enum ConfigError {
     /// The degradation does not.
     #[error(transparent)]
     Degradation(#[from] DegradationError),
+    /// The data does not.
+    #[error(transparent)]
+    Data(#[from] DataConfigError),
 }
 
 /// All of a training run but its data and its output folder.
@@ -50,6 +54,9 @@ pub enum ConfigError {
 pub struct TrainConfig {
     /// The model to make.
     pub model: ModelConfig,
+    /// What the training pictures are.
+    #[serde(default)]
+    pub data: DataConfig,
     /// How the inputs are made from the clean faces.
     #[serde(default)]
     pub degradation: Degradation,
@@ -176,6 +183,7 @@ impl TrainConfig {
     /// [`ConfigError`], naming the key.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.model.validate()?;
+        self.data.validate(&self.model)?;
         self.degradation.validate()?;
         let check = |ok: bool, field, value: f64, expected| {
             if ok { Ok(()) } else { Err(ConfigError::Range { field, value, expected }) }

@@ -4,12 +4,16 @@ pub mod aligned;
 pub mod blur;
 pub mod commands;
 pub mod config;
+pub mod data_config;
+pub mod dataset;
 pub mod degradation;
 pub mod evaluate;
 pub mod loader;
 pub mod metrics;
 pub mod optimiser;
+pub mod pair;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;
 pub mod trainer;
+pub mod warp;

@@ -1,39 +1,29 @@
-//! Batches of (clean, degraded) faces, made by worker threads so that libtorch never waits.
+//! Batches of training pairs, made by worker threads so that libtorch never waits.
 //!
-//! Batch `b` is always the work of worker `b mod W` and every face draws from its own generator, so the batches of a
+//! Batch `b` is always the work of worker `b mod W` and every pair draws from its own generator, so the batches of a
 //! seed are the same whatever the threads' timing, and a run can begin at any batch.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, bounded};
-use image::RgbImage;
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use restore_core::{RestoreError, faces_from_rgb8};
 use tch::Tensor;
 
-use crate::degradation::Degradation;
-use crate::picture::{self, PictureError};
+use crate::dataset::FaceDataset;
+use crate::pair::{Pair, PairRecipe};
 
 /// A loader that cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum LoaderError {
-    /// The folder cannot be listed.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// Nothing to train on.
-    #[error("{} holds no pictures (PNG or JPEG); make a data set with aligned faces there", folder.display())]
-    Empty {
-        /// The folder.
-        folder: PathBuf,
-    },
     /// Too many files in a row were broken.
     #[error("no readable picture in {tries} tries, the last was: {last}")]
     Unreadable {
-        /// How many files were tried for one face.
+        /// How many files were tried for one pair.
         tries: u32,
         /// What was wrong with the last.
         last: String,
@@ -49,65 +39,79 @@ pub enum LoaderError {
 /// What every worker needs to know.
 #[derive(Debug, Clone)]
 pub struct LoaderOptions {
-    /// Width and height of the faces.
-    pub crop_size: u32,
-    /// Faces in a batch.
+    /// How pairs are made.
+    pub recipe: PairRecipe,
+    /// Pairs in a batch.
     pub batch: usize,
-    /// Probability of mirroring.
-    pub flip: f64,
-    /// How inputs are made.
-    pub degradation: Degradation,
+    /// Which part of the batches this process makes.
+    pub share: Share,
     /// Seed of all draws.
     pub seed: u64,
     /// Worker threads.
     pub workers: usize,
 }
 
+/// The part of one process in batches that several processes make together: process `rank` of `count` has
+/// [`LoaderOptions::batch`] pairs of a batch that is `count` times as large, from pair `rank` · `batch` on. All of them
+/// together make the batches that one process with the large batch would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Number of this process, from 0.
+    pub rank: u64,
+    /// Number of processes.
+    pub count: u64,
+}
+
+impl Share {
+    /// One process makes everything.
+    pub const WHOLE: Self = Self { rank: 0, count: 1 };
+}
+
 /// A training batch in 8-bit pixels, `[N, H, W, 3]`.
 struct Bytes {
-    clean: Vec<u8>,
+    target: Vec<u8>,
     degraded: Vec<u8>,
 }
 
 /// The endless sequence of batches.
 pub struct Loader {
-    options: LoaderOptions,
+    side: u32,
     queues: Vec<Receiver<Result<Bytes, LoaderError>>>,
     workers: Vec<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
-    broken: Arc<AtomicU64>,
+    source: Arc<Source>,
     next: u64,
+}
+
+/// What the workers share.
+struct Source {
+    dataset: FaceDataset,
+    options: LoaderOptions,
+    /// Indices of the pictures that gave no pair.
+    broken: Mutex<HashSet<usize>>,
 }
 
 /// Batches that each worker keeps ready.
 const AHEAD: usize = 2;
-/// Broken files passed over for one face before the loader gives up.
+/// Broken files passed over for one pair before the loader gives up.
 const MAX_TRIES: u32 = 64;
 
 impl Loader {
-    /// Starts the workers at batch number `first` of the faces in `folder`.
-    ///
-    /// # Errors
-    /// [`LoaderError`] when the folder cannot be listed or is empty.
-    pub fn start(folder: &std::path::Path, options: &LoaderOptions, first: u64) -> Result<Self, LoaderError> {
-        let files = picture::list(folder)?;
-        if files.is_empty() {
-            return Err(LoaderError::Empty { folder: folder.to_owned() });
-        }
-        let files = Arc::new(files);
+    /// Starts the workers at batch number `first`.
+    #[must_use]
+    pub fn start(dataset: FaceDataset, options: &LoaderOptions, first: u64) -> Self {
+        let source = Arc::new(Source { dataset, options: options.clone(), broken: Mutex::default() });
         let stop = Arc::new(AtomicBool::new(false));
-        let broken = Arc::new(AtomicU64::new(0));
         let count = options.workers.max(1) as u64;
         let mut queues = Vec::new();
         let mut workers = Vec::new();
         for worker in 0..count {
             let (sender, receiver) = bounded(AHEAD);
-            let (files, options, stop, broken) =
-                (files.clone(), options.clone(), stop.clone(), broken.clone());
+            let (source, stop) = (source.clone(), stop.clone());
             workers.push(std::thread::spawn(move || {
                 let mut batch = first + worker;
                 while !stop.load(Ordering::Relaxed) {
-                    let made = make_batch(&files, &options, batch, &broken);
+                    let made = source.make_batch(batch);
                     let failed = made.is_err();
                     if sender.send(made).is_err() || failed {
                         return;
@@ -117,10 +121,11 @@ impl Loader {
             }));
             queues.push(receiver);
         }
-        Ok(Self { options: options.clone(), queues, workers, stop, broken, next: 0 })
+        Self { side: options.recipe.side(), queues, workers, stop, source, next: 0 }
     }
 
-    /// The next batch: clean and degraded faces, each [N, 3, S, S] float in [-1, 1].
+    /// The next batch: targets and degraded inputs, each [N, 3, S, S] float in [-1, 1], S the recipe's
+    /// [`side`](PairRecipe::side).
     ///
     /// # Errors
     /// [`LoaderError`] when the data cannot be read.
@@ -128,15 +133,15 @@ impl Loader {
         let queue = &self.queues[(self.next % self.queues.len() as u64) as usize];
         let bytes = queue.recv().map_err(|_| LoaderError::Stopped)??;
         self.next += 1;
-        let size = self.options.crop_size;
-        let face = size as usize * size as usize * 3;
-        let split = |bytes: &[u8]| faces_from_rgb8(&bytes.chunks(face).collect::<Vec<_>>(), size);
-        Ok((split(&bytes.clean)?, split(&bytes.degraded)?))
+        let picture = self.side as usize * self.side as usize * 3;
+        let split = |bytes: &[u8]| faces_from_rgb8(&bytes.chunks(picture).collect::<Vec<_>>(), self.side);
+        Ok((split(&bytes.target)?, split(&bytes.degraded)?))
     }
 
-    /// How many times a broken file was passed over so far.
-    pub fn broken_files(&self) -> u64 {
-        self.broken.load(Ordering::Relaxed)
+    /// How many broken pictures were passed over so far; each was named in a warning.
+    #[must_use]
+    pub fn broken_pictures(&self) -> usize {
+        self.source.broken.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -152,55 +157,41 @@ impl Drop for Loader {
     }
 }
 
-fn make_batch(
-    files: &[PathBuf],
-    options: &LoaderOptions,
-    batch: u64,
-    broken: &AtomicU64,
-) -> Result<Bytes, LoaderError> {
-    let face = options.crop_size as usize * options.crop_size as usize * 3;
-    let mut bytes = Bytes {
-        clean: Vec::with_capacity(face * options.batch),
-        degraded: Vec::with_capacity(face * options.batch),
-    };
-    for index in 0..options.batch {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-        rng.set_stream(batch * options.batch as u64 + index as u64);
-        let (clean, degraded) = make_pair(files, options, &mut rng, broken)?;
-        bytes.clean.extend_from_slice(clean.as_raw());
-        bytes.degraded.extend_from_slice(degraded.as_raw());
+impl Source {
+    fn make_batch(&self, batch: u64) -> Result<Bytes, LoaderError> {
+        let LoaderOptions { recipe, batch: size, share, seed, .. } = &self.options;
+        let bytes = recipe.side() as usize * recipe.side() as usize * 3 * size;
+        let mut made = Bytes { target: Vec::with_capacity(bytes), degraded: Vec::with_capacity(bytes) };
+        let first = (batch * share.count + share.rank) * *size as u64;
+        for number in first..first + *size as u64 {
+            let mut rng = ChaCha8Rng::seed_from_u64(*seed);
+            rng.set_stream(number);
+            let pair = self.make_pair(&mut rng)?;
+            made.target.extend_from_slice(pair.target.as_raw());
+            made.degraded.extend_from_slice(pair.degraded.as_raw());
+        }
+        Ok(made)
     }
-    Ok(bytes)
-}
 
-fn make_pair(
-    files: &[PathBuf],
-    options: &LoaderOptions,
-    rng: &mut ChaCha8Rng,
-    broken: &AtomicU64,
-) -> Result<(RgbImage, RgbImage), LoaderError> {
-    let mut last = String::new();
-    for _ in 0..MAX_TRIES {
-        let path = &files[rng.random_range(0..files.len())];
-        let made = picture::read(path)
-            .and_then(|picture| picture::resize_to_square(&picture, options.crop_size))
-            .map_err(|error| error.to_string())
-            .and_then(|mut clean| {
-                if rng.random_bool(options.flip) {
-                    image::imageops::flip_horizontal_in_place(&mut clean);
-                }
-                let degraded =
-                    options.degradation.draw(rng).apply(&clean).map_err(|error| error.to_string())?;
-                Ok((clean, degraded))
+    fn make_pair(&self, rng: &mut ChaCha8Rng) -> Result<Pair, LoaderError> {
+        let mut last = String::new();
+        for _ in 0..MAX_TRIES {
+            let index = self.dataset.draw(rng);
+            let made = self.dataset.read(index).map_err(|error| error.to_string());
+            let made = made.and_then(|(picture, target)| {
+                let pair = self.options.recipe.make(&picture, target.as_ref(), rng);
+                pair.map_err(|error| format!("{}: {error}", self.dataset.path(index).display()))
             });
-        match made {
-            Ok(pair) => return Ok(pair),
-            Err(error) => {
-                broken.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!("skipped: {error}");
-                last = error;
+            match made {
+                Ok(pair) => return Ok(pair),
+                Err(error) => {
+                    if self.broken.lock().unwrap_or_else(PoisonError::into_inner).insert(index) {
+                        tracing::warn!("skipped: {error}");
+                    }
+                    last = error;
+                }
             }
         }
+        Err(LoaderError::Unreadable { tries: MAX_TRIES, last })
     }
-    Err(LoaderError::Unreadable { tries: MAX_TRIES, last })
 }

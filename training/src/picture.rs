@@ -10,6 +10,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Rgb32FImage, RgbImage};
+use walkdir::WalkDir;
 
 /// File name endings, in lower case, of the pictures that [`list`] finds and [`read`] understands.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -121,6 +122,36 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     Ok(files)
 }
 
+/// The picture files anywhere below `folder`, by their names' endings: paths relative to `folder`, sorted. Hidden files and
+/// folders are left out, links are followed. No file is opened or asked for its properties, so that a folder of 100 000
+/// pictures is listed in a fraction of a second.
+///
+/// # Errors
+/// [`PictureError::Read`] when a folder cannot be read, or is a link to one that it lies in.
+pub fn list_tree(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
+    let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
+    let mut files = Vec::new();
+    for entry in WalkDir::new(folder).min_depth(1).follow_links(true).into_iter().filter_entry(visible) {
+        let path = match entry {
+            Ok(entry) if entry.file_type().is_dir() => continue,
+            Ok(entry) => entry.into_path(),
+            Err(error) => match error.path() {
+                // A link to nowhere: a broken file like others, reported when it is read.
+                Some(path) if path.is_symlink() && error.loop_ancestor().is_none() => path.to_owned(),
+                path => {
+                    let path = path.unwrap_or(folder).to_owned();
+                    return Err(PictureError::Read { path, source: error.into() });
+                }
+            },
+        };
+        if has_picture_name(&path) {
+            files.push(path.strip_prefix(folder).unwrap_or(&path).to_owned());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// The file's name without folder and ending, the name of a face in reports and for seeds.
 #[must_use]
 pub fn stem(path: &Path) -> String {
@@ -128,8 +159,11 @@ pub fn stem(path: &Path) -> String {
 }
 
 fn has_picture_name(path: &Path) -> bool {
-    let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    !hidden && extension(path).is_some_and(|ending| EXTENSIONS.contains(&ending.as_str()))
+    !is_hidden(path) && extension(path).is_some_and(|ending| EXTENSIONS.contains(&ending.as_str()))
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn extension(path: &Path) -> Option<String> {

@@ -13,7 +13,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use restore_core::DeviceChoice;
 
 use crate::config::TrainConfig;
-use crate::loader::{Loader, LoaderOptions};
+use crate::dataset::FaceDataset;
+use crate::loader::{Loader, LoaderOptions, Share};
+use crate::pair::PairRecipe;
 use crate::trainer::{Progress, Trainer};
 
 /// Arguments of `idm train`.
@@ -22,9 +24,12 @@ pub struct TrainArgs {
     /// Configuration of the run (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Folder of aligned faces, PNG or JPEG
+    /// Folder of pictures, PNG or JPEG, in folders below it too: aligned faces, or what data.kind says
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// Folder of targets x* by the names of the pictures in --data, as idm enhance writes them [default: the pictures]
+    #[arg(long, value_name = "DIR")]
+    targets: Option<PathBuf>,
     /// Folder of the run: model.safetensors, state.safetensors, metrics.csv
     #[arg(long, value_name = "RUN")]
     output: PathBuf,
@@ -64,14 +69,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             .context("cannot resume; without --resume and with a new --output the run starts anew")?;
     }
     let options = LoaderOptions {
-        crop_size: config.model.crop_size,
+        recipe: PairRecipe::of(&config),
         batch: config.run.batch,
-        flip: config.run.flip,
-        degradation: config.degradation.clone(),
+        share: Share::WHOLE,
         seed: config.run.seed,
         workers: args.workers,
     };
-    let mut loader = Loader::start(&args.data, &options, trainer.iterations())?;
+    let dataset = FaceDataset::open(&args.data, args.targets.as_deref(), config.data.balance)?;
+    let mut loader = Loader::start(dataset, &options, trainer.iterations());
     let interrupted = stop_on_interrupt()?;
     let bar = progress_bar(config.run.iterations, trainer.iterations());
     let mut metrics = Metrics::open(args, &config)?;
@@ -87,8 +92,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
     save(&trainer, args)?;
     bar.finish_and_clear();
-    if loader.broken_files() > 0 {
-        eprintln!("{} times a broken picture was passed over; see the warnings above", loader.broken_files());
+    match loader.broken_pictures() {
+        0 => {}
+        1 => eprintln!("1 broken picture was passed over; see the warning above"),
+        count => eprintln!("{count} broken pictures were passed over; see the warnings above"),
     }
     println!(
         "{} iterations done, model in {}",
