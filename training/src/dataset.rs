@@ -76,6 +76,12 @@ impl FaceDataset {
         Ok(Self { files, folder: folder.to_owned(), targets, sources })
     }
 
+    /// How many pictures there are, at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
     /// The file of picture number `index`; pictures are numbered from 0 in the order of their relative paths.
     #[must_use]
     pub fn path(&self, index: usize) -> PathBuf {

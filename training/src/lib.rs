@@ -15,5 +15,6 @@ pub mod pair;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;
+pub mod run;
 pub mod trainer;
 pub mod warp;

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("IDM_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let result = match Cli::parse().command {
-        Command::Train(args) => train::run(&args),
+        Command::Train(args) => train::run(&args).map(|_| ()),
         Command::Degrade(args) => degrade::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

@@ -10,7 +10,7 @@ use crate::config::OptimiserConfig;
 pub struct AdamW {
     config: OptimiserConfig,
     slots: Vec<Slot>,
-    steps: i64,
+    steps: u64,
 }
 
 struct Slot {
@@ -65,34 +65,31 @@ impl AdamW {
         })
     }
 
-    /// The moments and the count of steps, by name.
-    ///
-    /// # Errors
-    /// [`TchError`].
-    pub fn state(&self) -> Result<BTreeMap<String, Tensor>, TchError> {
-        let mut state = BTreeMap::from([("steps".to_owned(), Tensor::f_from_slice(&[self.steps as f32])?)]);
-        for slot in &self.slots {
-            state.insert(format!("first.{}", slot.name), slot.first.shallow_clone());
-            state.insert(format!("second.{}", slot.name), slot.second.shallow_clone());
-        }
-        Ok(state)
+    /// The moments by name: `first.NAME` and `second.NAME`, in the shape of the variable.
+    #[must_use]
+    pub fn moments(&self) -> BTreeMap<String, Tensor> {
+        let pairs = self.slots.iter().flat_map(|slot| {
+            [("first", &slot.first), ("second", &slot.second)]
+                .map(|(moment, tensor)| (format!("{moment}.{}", slot.name), tensor.shallow_clone()))
+        });
+        pairs.collect()
     }
 
-    /// Puts back what [`state`](Self::state) gave. A missing entry is an error.
+    /// Puts back what [`moments`](Self::moments) gave after `steps` steps.
     ///
     /// # Errors
-    /// [`TchError`] when an entry is missing or of another shape.
-    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TchError> {
-        let entry = |name: String| {
-            state
+    /// [`TchError`] when one is missing or of another shape.
+    pub fn restore(&mut self, moments: &BTreeMap<String, Tensor>, steps: u64) -> Result<(), TchError> {
+        let moment = |name: String| {
+            moments
                 .get(&name)
-                .ok_or_else(|| TchError::FileFormat(format!("the optimiser's state lacks {name}")))
+                .ok_or_else(|| TchError::FileFormat(format!("the optimiser's moment {name} is missing")))
         };
-        self.steps = f64::try_from(entry("steps".to_owned())?.f_sum(tch::Kind::Double)?)? as i64;
         for slot in &mut self.slots {
-            slot.first.f_copy_(entry(format!("first.{}", slot.name))?)?;
-            slot.second.f_copy_(entry(format!("second.{}", slot.name))?)?;
+            slot.first.f_copy_(moment(format!("first.{}", slot.name))?)?;
+            slot.second.f_copy_(moment(format!("second.{}", slot.name))?)?;
         }
+        self.steps = steps;
         Ok(())
     }
 }
@@ -101,11 +98,11 @@ fn update(
     slot: &mut Slot,
     gradient: &Tensor,
     config: &OptimiserConfig,
-    steps: i64,
+    steps: u64,
     learning_rate: f64,
 ) -> Result<(), TchError> {
     let [beta1, beta2] = config.betas;
-    let correction = |beta: f64| 1.0 - beta.powi(steps.min(i64::from(i32::MAX)) as i32);
+    let correction = |beta: f64| 1.0 - beta.powi(steps.min(i32::MAX as u64) as i32);
     if config.weight_decay > 0.0 {
         let _ = slot.weight.f_mul_scalar_(1.0 - learning_rate * config.weight_decay)?;
     }
@@ -225,11 +222,11 @@ mod tests {
             train(&mut whole);
         }
         let mut resumed = make(whole.1.double_value(&[0]) as f32);
-        resumed.0.restore(&whole.0.state().unwrap()).unwrap();
+        resumed.0.restore(&whole.0.moments(), 3).unwrap();
         train(&mut whole);
         train(&mut resumed);
         assert_eq!(whole.1.double_value(&[0]), resumed.1.double_value(&[0]));
-        assert!(resumed.0.restore(&BTreeMap::new()).is_err());
+        assert!(resumed.0.restore(&BTreeMap::new(), 3).is_err());
     }
 
     #[test]

@@ -8,8 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet};
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::config::{Loss, TrainConfig};
+use crate::config::{Difference, Loss, TrainConfig, differences};
 use crate::optimiser::{AdamW, MovingAverage};
+use crate::run::state::{LossSum, RunState};
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -20,22 +21,38 @@ pub enum TrainError {
     /// From libtorch.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// The configuration cannot be written into the state.
+    #[error("the configuration cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// The loss is no number any more.
     #[error(
-        "the loss of iteration {iteration} is {loss}, its gradient's norm {norm}; go on from the last checkpoint \
-         with a lower optimiser.learning_rate"
+        "the run has diverged: the loss of iteration {iteration} is {loss}, the gradient's norm {norm}. Go on from the last \
+         checkpoint (--resume) with a lower optimiser.learning_rate"
     )]
     Diverged {
         /// Iteration, counted from 0.
         iteration: u64,
         /// The loss.
         loss: f64,
-        /// The gradient's norm.
+        /// The gradient's norm; NaN without a finite loss.
         norm: f64,
+        /// γ of each face of the batch.
+        gammas: Vec<f32>,
     },
-    /// The state in the run's folder is of another configuration.
-    #[error("{} is of another model configuration; use the configuration it was made with, or another --output", path.display())]
-    OtherModel {
+    /// Weights to go on from are of another network.
+    #[error(
+        "{} is of another network: {difference}. Use its value in the configuration, or start from fresh weights with \
+         another --output", path.display()
+    )]
+    OtherNetwork {
+        /// The model or state file.
+        path: PathBuf,
+        /// The first key that differs in a way that matters.
+        difference: Difference,
+    },
+    /// A state whose parts do not fit the network that it says it is of.
+    #[error("{} does not hold a whole state of its network", path.display())]
+    Incomplete {
         /// The state file.
         path: PathBuf,
     },
@@ -72,14 +89,16 @@ impl Trainer {
     /// A run at its beginning, from fresh weights or those of `init`.
     ///
     /// # Errors
-    /// [`TrainError`] when the model does not fit together, or `init` is of another network.
+    /// [`TrainError`] when the model does not fit together, [`TrainError::OtherNetwork`] when `init` is of another one.
     pub fn new(config: &TrainConfig, device: DeviceChoice, init: Option<&Path>) -> Result<Self, TrainError> {
         let device = device.resolve()?;
         tch::manual_seed(config.run.seed as i64);
         let variables = nn::VarStore::new(device);
         let unet = UNet::new(&variables.root(), &config.model.unet)?;
         if let Some(path) = init {
-            Checkpoint::open(path)?.copy_to(path, &variables)?;
+            let checkpoint = Checkpoint::open(path)?;
+            check_network(path, &serde_json::to_value(&checkpoint.config)?, config)?;
+            checkpoint.copy_to(path, &variables)?;
         }
         let weights: BTreeMap<_, _> = variables.variables().into_iter().collect();
         Ok(Self {
@@ -106,113 +125,140 @@ impl Trainer {
         &self.unet
     }
 
-    /// One optimiser step on clean faces `x` and their degraded versions `x_d`, [N, 3, S, S] in [-1, 1].
+    /// The device in use.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// One optimiser step on clean faces `x` and their degraded versions `x_d`, [N, 3, S, S] in [-1, 1]. They go through
+    /// the network `run.batch` at a time, their gradients summed in fp32; how they are parted changes only the rounding.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] on a loss that is not finite; the weights are then as before.
     pub fn step(&mut self, x: &Tensor, x_d: &Tensor) -> Result<Progress, TrainError> {
         let (x, x_d) = (x.f_to_device(self.device)?, x_d.f_to_device(self.device)?);
-        // Every iteration has generators of its own, so that a resumed run draws what it would have drawn.
-        let mut rng = ChaCha8Rng::seed_from_u64(self.config.run.seed);
-        rng.set_stream(self.iterations);
-        tch::manual_seed(
-            (self.config.run.seed as i64).wrapping_mul(1_000_003).wrapping_add(self.iterations as i64),
-        );
-
-        let gammas: Vec<f32> = (0..x.size()[0]).map(|_| self.schedule.draw(&mut rng) as f32).collect();
+        let count = x.size()[0];
+        let (gammas, epsilon) = self.draw(&x)?;
         let gamma = Tensor::f_from_slice(&gammas)?.f_to_device(self.device)?;
-        let broadcast = gamma.f_view([-1, 1, 1, 1])?;
-        let epsilon = x.f_randn_like()?;
-        let noise_scale = broadcast.f_neg()?.f_add_scalar(1.0)?.f_sqrt()?;
-        let x_t = broadcast.f_sqrt()?.f_mul(&x)?.f_add(&noise_scale.f_mul(&epsilon)?)?;
-
-        let output = self.unet.forward(&x_t, &x_d, &gamma, self.compute, true)?;
-        let target = match self.config.model.diffusion.prediction {
-            Prediction::X0 => &x,
-            Prediction::Epsilon => &epsilon,
-        };
-        let error = output.f_sub(target)?;
-        let loss = match self.config.run.loss {
-            Loss::L1 => error.f_abs()?,
-            Loss::L2 => error.f_square()?,
+        let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
+        let batch = self.config.run.batch as i64;
+        for start in (0..count).step_by(self.config.run.batch) {
+            let length = batch.min(count - start);
+            let part = |tensor: &Tensor| tensor.f_narrow(0, start, length);
+            let share = self
+                .loss(&part(&x)?, &part(&x_d)?, &part(&gamma)?, &part(&epsilon)?)?
+                .f_mul_scalar(length as f64 / count as f64)?;
+            share.f_backward()?;
+            let _ = loss.f_add_(&share.f_detach()?)?;
         }
-        .f_mean(Kind::Float)?;
-        loss.f_backward()?;
-
         let learning_rate = self.config.learning_rate(self.iterations);
-        let gradient_norm = self.optimiser.step(learning_rate)?;
         let loss = f64::try_from(&loss)?;
+        let gradient_norm = if loss.is_finite() { self.optimiser.step(learning_rate)? } else { f64::NAN };
         if !loss.is_finite() || !gradient_norm.is_finite() {
-            return Err(TrainError::Diverged { iteration: self.iterations, loss, norm: gradient_norm });
+            return Err(TrainError::Diverged {
+                iteration: self.iterations,
+                loss,
+                norm: gradient_norm,
+                gammas,
+            });
         }
         self.average.update(self.iterations, &self.weights)?;
         self.iterations += 1;
         Ok(Progress { iterations: self.iterations, loss, gradient_norm, learning_rate })
     }
 
-    /// Writes the averaged weights as a model in bf16, whole or not at all.
+    /// γ of each face and ε of the shape of `x`, for the iteration at hand. Every iteration has generators of its own, so
+    /// that a resumed run draws what it would have drawn.
+    fn draw(&self, x: &Tensor) -> Result<(Vec<f32>, Tensor), TrainError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.config.run.seed);
+        rng.set_stream(self.iterations);
+        tch::manual_seed(
+            (self.config.run.seed as i64).wrapping_mul(1_000_003).wrapping_add(self.iterations as i64),
+        );
+        let gammas = (0..x.size()[0]).map(|_| self.schedule.draw(&mut rng) as f32).collect();
+        Ok((gammas, x.f_randn_like()?))
+    }
+
+    /// The mean loss (Eq. 6 or 7) of some faces, [N, 3, S, S], with γ, [N], and ε.
+    fn loss(&self, x: &Tensor, x_d: &Tensor, gamma: &Tensor, epsilon: &Tensor) -> Result<Tensor, TrainError> {
+        let broadcast = gamma.f_view([-1, 1, 1, 1])?;
+        let noise_scale = broadcast.f_neg()?.f_add_scalar(1.0)?.f_sqrt()?;
+        let x_t = broadcast.f_sqrt()?.f_mul(x)?.f_add(&noise_scale.f_mul(epsilon)?)?;
+        let output = self.unet.forward(&x_t, x_d, gamma, self.compute, true)?;
+        let target = match self.config.model.diffusion.prediction {
+            Prediction::X0 => x,
+            Prediction::Epsilon => epsilon,
+        };
+        let error = output.f_sub(target)?;
+        let loss = match self.config.run.loss {
+            Loss::L1 => error.f_abs()?,
+            Loss::L2 => error.f_square()?,
+        };
+        Ok(loss.f_mean(Kind::Float)?)
+    }
+
+    /// The model with the averaged weights, on the CPU.
     ///
     /// # Errors
-    /// [`TrainError::Restore`], for example with a full disk.
-    pub fn save_model(&self, path: &Path) -> Result<(), TrainError> {
+    /// [`TrainError::Torch`].
+    pub fn averaged_model(&self) -> Result<Checkpoint, TrainError> {
         let weights = self
             .average
             .weights()
             .iter()
             .map(|(name, weight)| Ok((name.clone(), weight.f_to_device(Device::Cpu)?)))
             .collect::<Result<_, TrainError>>()?;
-        Ok(Checkpoint { config: self.config.model.clone(), weights }.save(path, Kind::BFloat16)?)
+        Ok(Checkpoint { config: self.config.model.clone(), weights })
     }
 
-    /// Writes all that [`resume`](Self::resume) needs, whole or not at all.
+    /// Everything that [`resume`](Self::resume) needs; its tensors are the trainer's own, so save it before the next step.
     ///
     /// # Errors
-    /// As [`save_model`](Self::save_model).
-    pub fn save_state(&self, path: &Path) -> Result<(), TrainError> {
-        let mut state = BTreeMap::new();
-        let mut put = |prefix: &str, tensors: &BTreeMap<String, Tensor>| -> Result<(), TrainError> {
-            for (name, tensor) in tensors {
-                state.insert(format!("{prefix}.{name}"), tensor.f_detach()?.f_to_device(Device::Cpu)?);
-            }
-            Ok(())
-        };
-        put("weights", &self.weights)?;
-        put("average", self.average.weights())?;
-        put("optimiser", &self.optimiser.state()?)?;
-        // An f32 holds whole numbers up to 16 million exactly.
-        state.insert("iterations".to_owned(), Tensor::f_from_slice(&[self.iterations as f32])?);
-        Ok(Checkpoint { config: self.config.model.clone(), weights: state }.save(path, Kind::Float)?)
+    /// [`TrainError::Json`].
+    pub fn state(&self, unlogged: LossSum) -> Result<RunState, TrainError> {
+        let moments = self.optimiser.moments();
+        let parts =
+            [("weights", &self.weights), ("average", self.average.weights()), ("optimiser", &moments)];
+        let tensors = parts.into_iter().flat_map(|(prefix, part)| {
+            part.iter().map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor.shallow_clone()))
+        });
+        Ok(RunState {
+            config: serde_json::to_value(&self.config)?,
+            iterations: self.iterations,
+            unlogged,
+            tensors: tensors.collect(),
+        })
     }
 
-    /// Goes on from a state file.
+    /// Goes on from a state; `path` is for messages.
     ///
     /// # Errors
-    /// [`TrainError::OtherModel`] when it is of another model, [`TrainError::Restore`] when it is damaged.
-    pub fn resume(&mut self, path: &Path) -> Result<(), TrainError> {
-        let other = || TrainError::OtherModel { path: path.to_owned() };
-        let state = Checkpoint::open(path)?;
-        if state.config != self.config.model {
-            return Err(other());
-        }
-        let part = |prefix: &str| -> BTreeMap<String, Tensor> {
-            state
-                .weights
-                .iter()
-                .filter_map(|(name, tensor)| {
-                    Some((name.strip_prefix(prefix)?.strip_prefix('.')?.to_owned(), tensor.shallow_clone()))
-                })
-                .collect()
-        };
-        let weights = Checkpoint { config: state.config.clone(), weights: part("weights") };
+    /// [`TrainError::OtherNetwork`] when it is of another network, [`TrainError::Incomplete`] when parts are missing.
+    pub fn resume(&mut self, state: &RunState, path: &Path) -> Result<(), TrainError> {
+        check_network(path, &state.config["model"], &self.config)?;
+        let incomplete = || TrainError::Incomplete { path: path.to_owned() };
+        let weights = Checkpoint { config: self.config.model.clone(), weights: state.part("weights") };
         weights.copy_to(path, &self.variables)?;
-        let averages = part("average");
-        if averages.len() != self.weights.len() {
-            return Err(other());
+        let averages = state.part("average");
+        for (name, weight) in &self.weights {
+            let average = averages.get(name).filter(|average| average.size() == weight.size());
+            average.ok_or_else(incomplete)?;
         }
+        let averages = averages
+            .iter()
+            .map(|(name, average)| Ok((name.clone(), average.f_to_device(self.device)?)))
+            .collect::<Result<_, TrainError>>()?;
         self.average = MovingAverage::new(self.config.run.ema, &averages)?;
-        self.optimiser.restore(&part("optimiser"))?;
-        let iterations = state.weights.get("iterations").ok_or_else(other)?;
-        self.iterations = f64::try_from(iterations.f_sum(Kind::Double)?)? as u64;
+        self.optimiser.restore(&state.part("optimiser"), state.iterations).map_err(|_| incomplete())?;
+        self.iterations = state.iterations;
         Ok(())
+    }
+}
+
+/// Refuses weights that were made with the model configuration `made_with` and mean something else in `config`.
+fn check_network(path: &Path, made_with: &serde_json::Value, config: &TrainConfig) -> Result<(), TrainError> {
+    match differences(made_with, &config.model)?.into_iter().find(Difference::changes_network) {
+        Some(difference) => Err(TrainError::OtherNetwork { path: path.to_owned(), difference }),
+        None => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod degrade;
 pub mod evaluate;
 pub mod files;
+pub mod interrupt;
 pub mod progress;
 pub mod restore;
 pub mod restorer_args;

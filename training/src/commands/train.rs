@@ -1,126 +1,188 @@
-//! `idm train`: trains a model on a folder of aligned faces.
+//! `idm train`: trains a model on a folder of pictures.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use restore_core::DeviceChoice;
+use tch::Tensor;
 
-use crate::config::TrainConfig;
+use super::interrupt::{self, Outcome};
+use crate::config::{TrainConfig, differences};
 use crate::dataset::FaceDataset;
 use crate::loader::{Loader, LoaderOptions, Share};
 use crate::pair::PairRecipe;
-use crate::trainer::{Progress, Trainer};
+use crate::run::diverged::{self, Report};
+use crate::run::folder::RunFolder;
+use crate::run::log::RunLog;
+use crate::run::samples::Samples;
+use crate::run::state::LossSum;
+use crate::trainer::{Progress, TrainError, Trainer};
 
 /// Arguments of `idm train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// Configuration of the run (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    pub config: PathBuf,
     /// Folder of pictures, PNG or JPEG, in folders below it too: aligned faces, or what data.kind says
     #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    pub data: PathBuf,
     /// Folder of targets x* by the names of the pictures in --data, as idm enhance writes them [default: the pictures]
     #[arg(long, value_name = "DIR")]
-    targets: Option<PathBuf>,
-    /// Folder of the run: model.safetensors, state.safetensors, metrics.csv
+    pub targets: Option<PathBuf>,
+    /// Folder of the run: model.safetensors, state.safetensors, metrics.csv, loss.png, samples, TensorBoard events
     #[arg(long, value_name = "RUN")]
-    output: PathBuf,
-    /// Start from the weights of this model
+    pub output: PathBuf,
+    /// Folder of faces to look at during the run [default: some of those in --data]
+    #[arg(long, value_name = "DIR")]
+    pub validation: Option<PathBuf>,
+    /// Start from the weights of this model of the same network, trained at any size
     #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
-    init: Option<PathBuf>,
+    pub init: Option<PathBuf>,
     /// Go on from the state in RUN
     #[arg(long)]
-    resume: bool,
+    pub resume: bool,
     /// auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
-    device: DeviceChoice,
+    pub device: DeviceChoice,
     /// Threads that load and degrade pictures
     #[arg(long, default_value_t = 2, value_name = "N")]
-    workers: usize,
+    pub workers: usize,
 }
 
-/// Runs `idm train`.
+/// Runs `idm train`, to its end or until [`interrupt::requested`].
 ///
 /// # Errors
 /// With what failed and where; the last checkpoint stays.
-pub fn run(args: &TrainArgs) -> Result<()> {
+pub fn run(args: &TrainArgs) -> Result<Outcome> {
     let config = TrainConfig::open(&args.config)?;
-    let state = args.output.join("state.safetensors");
-    if !args.resume && state.exists() {
+    let dataset = FaceDataset::open(&args.data, args.targets.as_deref(), config.data.balance)?;
+    let folder = RunFolder::new(&args.output);
+    if !args.resume && folder.holds_run() {
         bail!(
             "{} holds a run already; add --resume to go on, or choose another --output",
             args.output.display()
         );
     }
-    std::fs::create_dir_all(&args.output)
-        .with_context(|| format!("cannot make folder {}", args.output.display()))?;
+    folder.prepare()?;
     let mut trainer = Trainer::new(&config, args.device, args.init.as_deref())?;
-    if args.resume {
-        trainer
-            .resume(&state)
-            .context("cannot resume; without --resume and with a new --output the run starts anew")?;
-    }
+    let unlogged = if args.resume { resume(&mut trainer, &folder, &config)? } else { LossSum::default() };
+    let samples = samples(args, &dataset, &config)?;
     let options = LoaderOptions {
         recipe: PairRecipe::of(&config),
-        batch: config.run.batch,
+        batch: config.faces_per_step(),
         share: Share::WHOLE,
         seed: config.run.seed,
         workers: args.workers,
     };
-    let dataset = FaceDataset::open(&args.data, args.targets.as_deref(), config.data.balance)?;
     let mut loader = Loader::start(dataset, &options, trainer.iterations());
-    let interrupted = stop_on_interrupt()?;
+    interrupt::listen()?;
+    let log = RunLog::open(&folder, config.faces_per_step(), trainer.iterations(), unlogged)?;
     let bar = progress_bar(config.run.iterations, trainer.iterations());
-    let mut metrics = Metrics::open(args, &config)?;
-    while trainer.iterations() < config.run.iterations && !interrupted.load(Ordering::Relaxed) {
-        let waiting = Instant::now();
-        let (clean, degraded) = loader.next_batch()?;
-        let waited = waiting.elapsed();
-        let progress = trainer.step(&clean, &degraded)?;
-        metrics.record(&progress, waited, &bar)?;
-        if progress.iterations.is_multiple_of(config.run.checkpoint) {
-            save(&trainer, args)?;
+    let saved = args.resume.then_some(trainer.iterations());
+    let mut run = Run { config, folder, trainer, log, samples, bar, saved };
+    run.train(&mut loader)?;
+    run.bar.finish_and_clear();
+    report(&run, &loader)
+}
+
+/// A run under way.
+struct Run {
+    config: TrainConfig,
+    folder: RunFolder,
+    trainer: Trainer,
+    log: RunLog,
+    samples: Samples,
+    bar: ProgressBar,
+    /// The iteration of the last checkpoint.
+    saved: Option<u64>,
+}
+
+impl Run {
+    fn train(&mut self, loader: &mut Loader) -> Result<()> {
+        while !self.finished() && !interrupt::requested() {
+            let waiting = Instant::now();
+            let (targets, degraded) = loader.next_batch()?;
+            let waited = waiting.elapsed();
+            let progress = self.step(&targets, &degraded)?;
+            self.bar.set_position(progress.iterations);
+            if let Some(line) = self.log.record(&progress, waited)? {
+                self.bar.set_message(format!("loss {:.4}  {:.1} faces/s", line.loss, line.rate));
+            }
+            if progress.iterations.is_multiple_of(self.config.evaluation.interval) || self.finished() {
+                self.look()?;
+            }
+            if progress.iterations.is_multiple_of(self.config.run.checkpoint) {
+                self.save()?;
+            }
         }
+        self.save()
     }
-    save(&trainer, args)?;
-    bar.finish_and_clear();
-    match loader.broken_pictures() {
-        0 => {}
-        1 => eprintln!("1 broken picture was passed over; see the warning above"),
-        count => eprintln!("{count} broken pictures were passed over; see the warnings above"),
+
+    fn finished(&self) -> bool {
+        self.trainer.iterations() >= self.config.run.iterations
     }
-    println!(
-        "{} iterations done, model in {}",
-        trainer.iterations(),
-        args.output.join("model.safetensors").display()
-    );
-    if trainer.iterations() < config.run.iterations {
-        println!("interrupted; go on with --resume");
+
+    /// One iteration; one that diverges leaves its batch in the run's folder.
+    fn step(&mut self, targets: &Tensor, degraded: &Tensor) -> Result<Progress> {
+        let error = match self.trainer.step(targets, degraded) {
+            Ok(progress) => return Ok(progress),
+            Err(error) => error,
+        };
+        let TrainError::Diverged { iteration, loss, norm, gammas } = &error else {
+            return Err(error.into());
+        };
+        let report =
+            Report { iteration: *iteration, loss: loss.to_string(), gradient_norm: norm.to_string(), gammas };
+        let note = match diverged::save(&self.folder, targets, degraded, &report) {
+            Ok(folder) => format!("Its batch is in {}", folder.display()),
+            Err(reason) => format!("Its batch could not be saved: {reason}"),
+        };
+        bail!("{error}. {note}")
     }
-    Ok(())
+
+    /// Restores the faces looked at with the averaged weights.
+    fn look(&mut self) -> Result<()> {
+        if self.samples.count() == 0 {
+            return Ok(());
+        }
+        let model = self.trainer.averaged_model()?;
+        let look = self.samples.look(&model, self.trainer.device(), self.config.run.precision)?;
+        Ok(self.log.look(self.trainer.iterations(), &look)?)
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let iterations = self.trainer.iterations();
+        if self.saved == Some(iterations) {
+            return Ok(());
+        }
+        self.folder.save(&self.trainer, self.log.unlogged())?;
+        self.saved = Some(iterations);
+        Ok(self.log.plot()?)
+    }
 }
 
-/// The model first: a crash between the two leaves a state that makes the same model again.
-fn save(trainer: &Trainer, args: &TrainArgs) -> Result<()> {
-    trainer.save_model(&args.output.join("model.safetensors"))?;
-    trainer.save_state(&args.output.join("state.safetensors"))?;
-    Ok(())
+/// Puts the trainer where the run's last checkpoint was; names what the configuration changed since.
+fn resume(trainer: &mut Trainer, folder: &RunFolder, config: &TrainConfig) -> Result<LossSum> {
+    let found = folder.load().context("cannot resume")?;
+    if let Some(warning) = &found.warning {
+        eprintln!("warning: {warning}");
+    }
+    trainer.resume(&found.state, &found.path).context("cannot resume")?;
+    for difference in differences(&found.state.config, config)? {
+        eprintln!("changed since the run stopped: {difference}");
+    }
+    Ok(found.state.unlogged)
 }
 
-/// Ctrl-C finishes the iteration at hand and saves.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let handler = flag.clone();
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed)).context("cannot handle Ctrl-C")?;
-    Ok(flag)
+/// The faces to look at: those in `--validation`, or training faces.
+fn samples(args: &TrainArgs, training: &FaceDataset, config: &TrainConfig) -> Result<Samples> {
+    let validation = |folder: &PathBuf| FaceDataset::open(folder, None, false);
+    let validation = args.validation.as_ref().map(validation).transpose().context("--validation")?;
+    Ok(Samples::read(validation.as_ref().unwrap_or(training), config.evaluation.faces, config)?)
 }
 
 fn progress_bar(iterations: u64, done: u64) -> ProgressBar {
@@ -131,71 +193,17 @@ fn progress_bar(iterations: u64, done: u64) -> ProgressBar {
     bar
 }
 
-/// `metrics.csv`, one line for some iterations, and the text beside the progress bar.
-struct Metrics {
-    file: std::fs::File,
-    path: PathBuf,
-    batch: u64,
-    since: Instant,
-    sum: f64,
-    count: u64,
-    waited: Duration,
-}
-
-/// Iterations in one line of the metrics.
-const METRICS_INTERVAL: u64 = 10;
-
-impl Metrics {
-    fn open(args: &TrainArgs, config: &TrainConfig) -> Result<Self> {
-        let path = args.output.join("metrics.csv");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        if file.metadata().map(|data| data.len() == 0).unwrap_or(false) {
-            writeln!(
-                file,
-                "iteration,samples,loss,gradient_norm,learning_rate,samples_per_second,waiting_share"
-            )
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        Ok(Self {
-            file,
-            path,
-            batch: config.run.batch as u64,
-            since: Instant::now(),
-            sum: 0.0,
-            count: 0,
-            waited: Duration::ZERO,
-        })
+fn report(run: &Run, loader: &Loader) -> Result<Outcome> {
+    match loader.broken_pictures() {
+        0 => {}
+        1 => eprintln!("1 broken picture was passed over; see the warning above"),
+        count => eprintln!("{count} broken pictures were passed over; see the warnings above"),
     }
-
-    fn record(&mut self, progress: &Progress, waited: Duration, bar: &ProgressBar) -> Result<()> {
-        self.sum += progress.loss;
-        self.count += 1;
-        self.waited += waited;
-        bar.set_position(progress.iterations);
-        if !progress.iterations.is_multiple_of(METRICS_INTERVAL) {
-            return Ok(());
-        }
-        let seconds = self.since.elapsed().as_secs_f64();
-        let rate = (self.count * self.batch) as f64 / seconds;
-        let loss = self.sum / self.count as f64;
-        writeln!(
-            self.file,
-            "{},{},{:.6},{:.5},{:.3e},{:.3},{:.4}",
-            progress.iterations,
-            progress.iterations * self.batch,
-            loss,
-            progress.gradient_norm,
-            progress.learning_rate,
-            rate,
-            self.waited.as_secs_f64() / seconds
-        )
-        .with_context(|| format!("cannot write {}", self.path.display()))?;
-        bar.set_message(format!("loss {loss:.4}  {rate:.1} faces/s"));
-        (self.since, self.sum, self.count, self.waited) = (Instant::now(), 0.0, 0, Duration::ZERO);
-        Ok(())
+    let model: &Path = &run.folder.file(RunFolder::MODEL);
+    println!("{} iterations done, model in {}", run.trainer.iterations(), model.display());
+    if run.finished() {
+        return Ok(Outcome::Finished);
     }
+    println!("interrupted; go on with --resume");
+    Ok(Outcome::Interrupted)
 }
