@@ -12,6 +12,7 @@ pub mod loader;
 pub mod metrics;
 pub mod optimiser;
 pub mod pair;
+pub mod parallel;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;

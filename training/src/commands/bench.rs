@@ -6,7 +6,7 @@ mod training;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use restore_core::{Checkpoint, DeviceChoice, Precision, device_name};
 use tch::Device;
@@ -23,8 +23,8 @@ pub struct BenchArgs {
     /// An untrained model of this configuration (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Measure training steps instead of restoration
-    #[arg(long, conflicts_with = "steps")]
+    /// Measure training steps by the configuration instead of restoration
+    #[arg(long, requires = "config", conflicts_with = "steps")]
     train: bool,
     /// Train on the pictures of this folder, to see whether loading them keeps up; without it on noise
     #[arg(long, value_name = "DIR", requires = "train")]
@@ -57,27 +57,25 @@ pub struct BenchArgs {
 /// # Errors
 /// When the model cannot be used at that size.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let (mut config, checkpoint, path) = match (&args.config, &args.model) {
-        (Some(path), _) => (TrainConfig::open(path)?, None, path),
-        (None, Some(path)) => {
-            let checkpoint = Checkpoint::open(path)?;
-            (TrainConfig::of_model(checkpoint.config.clone()), Some(checkpoint), path)
-        }
-        (None, None) => anyhow::bail!("--model or --config is missing"),
+    let Some(path) = &args.config else {
+        let path = args.model.as_deref().context("--model is missing")?;
+        return restoration::run(args, Checkpoint::open(path)?, path);
     };
+    let mut config = TrainConfig::open(path)?;
+    if !args.train {
+        return restoration::run(args, Checkpoint::untrained(&config.model, config.run.seed as i64)?, path);
+    }
     if let Some(size) = args.size {
-        config.model.crop_size = size;
-        config.data.crop = None;
-        config.model.validate()?;
+        (config.model.crop_size, config.data.crop) = (size, None);
     }
-    if args.train {
-        return training::run(args, config);
+    if let Some(batch) = args.batch {
+        (config.run.batch, config.optimiser.accumulate) = (batch, 1);
     }
-    let checkpoint = match checkpoint {
-        Some(checkpoint) => Checkpoint { config: config.model, ..checkpoint },
-        None => Checkpoint::untrained(&config.model, config.run.seed)?,
-    };
-    restoration::run(args, &checkpoint, path)
+    if args.precision != Precision::Auto {
+        config.run.precision = args.precision;
+    }
+    config.validate()?;
+    training::run(args, &config)
 }
 
 /// The part of the report that restoration and training share.

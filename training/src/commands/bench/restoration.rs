@@ -10,16 +10,20 @@ use super::measure::{convolution_peak, median_seconds};
 use super::{BenchArgs, Speed};
 
 /// Measures the restoration of faces of noise by `checkpoint`; `path` is for messages.
-pub fn run(args: &BenchArgs, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+pub fn run(args: &BenchArgs, mut checkpoint: Checkpoint, path: &Path) -> Result<()> {
     let batch = args.batch.unwrap_or(1);
     ensure!(batch > 0, "--batch is 0, must be at least 1");
+    if let Some(size) = args.size {
+        checkpoint.config.crop_size = size;
+        checkpoint.config.validate()?;
+    }
     let options = RestorerOptions {
         device: args.device,
         precision: Some(args.precision),
         steps: Some(args.steps),
         sampler: None,
     };
-    let restorer = DiffusionRestorer::new(checkpoint, path, &options)?;
+    let restorer = DiffusionRestorer::new(&checkpoint, path, &options)?;
     let (device, precision, size) =
         (restorer.device(), restorer.precision(), i64::from(restorer.crop_size()));
 

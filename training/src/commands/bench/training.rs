@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use restore_core::Precision;
 use tch::{Device, Kind, Tensor};
 
 use super::measure::{convolution_peak, median, synchronise};
@@ -12,31 +11,26 @@ use crate::config::TrainConfig;
 use crate::dataset::FaceDataset;
 use crate::loader::{Loader, LoaderOptions, Share};
 use crate::pair::PairRecipe;
+use crate::parallel::Group;
 use crate::trainer::Trainer;
 
 /// What a training step costs in forward passes: its own, and one each for the gradients of activations and weights.
 const FORWARD_PASSES: f64 = 3.0;
 
 /// Measures optimiser steps of `config` on the pictures of `--data`, or on one batch of noise.
-pub fn run(args: &BenchArgs, mut config: TrainConfig) -> Result<()> {
-    if let Some(batch) = args.batch {
-        (config.run.batch, config.optimiser.accumulate) = (batch, 1);
-    }
-    if args.precision != Precision::Auto {
-        config.run.precision = args.precision;
-    }
-    config.validate()?;
-    let mut trainer = Trainer::new(&config, args.device, args.model.as_deref())?;
+pub fn run(args: &BenchArgs, config: &TrainConfig) -> Result<()> {
+    let mut trainer = Trainer::new(config, args.device, None)?;
     let device = trainer.device();
     let precision = config.run.precision.resolve(device);
-    let mut batches = Batches::open(args, &config)?;
+    let group = Group::alone();
+    let mut batches = Batches::open(args, config)?;
 
     let peak_before = convolution_peak(device, precision.kind(), args.seconds / 4.0)?;
     let mut step = || -> Result<Step> {
         let begin = Instant::now();
         let (x, x_d) = batches.next()?;
         let waited = begin.elapsed();
-        trainer.step(&x, &x_d)?;
+        trainer.step(&x, &x_d, &group)?;
         synchronise(device);
         Ok(Step { whole: begin.elapsed(), waited })
     };
@@ -55,7 +49,7 @@ pub fn run(args: &BenchArgs, mut config: TrainConfig) -> Result<()> {
     let (whole, waited) = steps.iter().fold((Duration::ZERO, Duration::ZERO), |(whole, waited), step| {
         (whole + step.whole, waited + step.waited)
     });
-    let side = i64::from(PairRecipe::of(&config).side());
+    let side = i64::from(PairRecipe::of(config).side());
     let flops = FORWARD_PASSES * trainer.unet().flops(side) as f64;
     let samples = config.faces_per_step() as f64;
     println!(
