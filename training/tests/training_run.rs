@@ -109,7 +109,7 @@ fn what_cannot_work_says_why() {
     assert!(failure(&good, &data, &["--resume"]).contains("state.safetensors"));
 
     std::fs::write(empty.join("x.png"), b"no picture").unwrap();
-    assert!(failure(&good, &empty, &[]).contains("no readable picture"));
+    assert!(failure(&good, &empty, &[]).contains("none of the 1 pictures"));
 
     let typo = tiny_config(folder.path(), "typo.toml", &[("learning_rate", "learning_rat")]);
     let text = failure(&typo, &data, &[]);

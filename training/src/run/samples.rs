@@ -69,6 +69,8 @@ pub struct Quality {
 
 /// Largest side of a face in the grid in pixels, which bounds the files of a run at 512×512.
 const LARGEST_CELL: u32 = 256;
+/// Files tried for one face before it is left out.
+const MAX_TRIES: usize = 8;
 /// White pixels between two faces of the grid.
 const GAP: u32 = 4;
 
@@ -87,7 +89,7 @@ impl Samples {
         let (mut tried, mut last) = (0, String::new());
         for slot in 0..count {
             let bounds = [slot, slot + 1].map(|edge| edge * dataset.count() / count);
-            for index in bounds[0]..bounds[1] {
+            for index in (bounds[0]..bounds[1]).take(MAX_TRIES) {
                 tried += 1;
                 let path = dataset.path(index);
                 let seed = seed_for(config.run.seed, &picture::stem(&path));
