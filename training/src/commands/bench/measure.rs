@@ -1,6 +1,6 @@
 //! What a benchmark compares with: the median time of a call, the machine's own convolution peak, the memory it took.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
@@ -31,25 +31,41 @@ pub fn synchronise(device: Device) {
     }
 }
 
-/// The median time of a call over about `seconds`, after three calls to warm up; at least five calls.
-pub fn median_seconds(seconds: f64, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
+/// What a call returns over about `seconds`, after up to three calls to warm up. At least five times, unless a call takes
+/// so long that they would be four times as many seconds.
+pub fn repeat<T>(seconds: f64, mut call: impl FnMut() -> Result<T>) -> Result<Vec<T>> {
+    let start = Instant::now();
     for _ in 0..3 {
         call()?;
+        if start.elapsed().as_secs_f64() > seconds {
+            break;
+        }
     }
-    let mut times = Vec::new();
+    let mut results = Vec::new();
     let start = Instant::now();
-    while times.len() < 5 || start.elapsed().as_secs_f64() < seconds {
-        let begin = Instant::now();
-        call()?;
-        times.push(begin.elapsed().as_secs_f64());
+    loop {
+        results.push(call()?);
+        let elapsed = start.elapsed().as_secs_f64();
+        if elapsed >= seconds && (results.len() >= 5 || elapsed >= 4.0 * seconds) {
+            return Ok(results);
+        }
     }
-    Ok(median(&mut times))
 }
 
-/// The median of some times; 0 of none.
-pub fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(0.0)
+/// The median time in seconds of a call over about `seconds`, repeated as by [`repeat`].
+pub fn median_seconds(seconds: f64, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
+    let times = repeat(seconds, || {
+        let begin = Instant::now();
+        call()?;
+        Ok(begin.elapsed())
+    })?;
+    Ok(median(times))
+}
+
+/// The median of some times, in seconds; 0 of none.
+pub fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times.get(times.len() / 2).map_or(0.0, Duration::as_secs_f64)
 }
 
 /// The most memory in bytes that this process has had at once (Linux: VmHWM); `None` elsewhere.

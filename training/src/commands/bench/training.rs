@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor};
 
-use super::measure::{convolution_peak, median, synchronise};
+use super::measure::{convolution_peak, median, repeat, synchronise};
 use super::{BenchArgs, Speed};
 use crate::config::TrainConfig;
 use crate::dataset::FaceDataset;
@@ -26,26 +26,17 @@ pub fn run(args: &BenchArgs, config: &TrainConfig) -> Result<()> {
     let mut batches = Batches::open(args, config)?;
 
     let peak_before = convolution_peak(device, precision.kind(), args.seconds / 4.0)?;
-    let mut step = || -> Result<Step> {
+    let steps = repeat(args.seconds, || {
         let begin = Instant::now();
         let (x, x_d) = batches.next()?;
         let waited = begin.elapsed();
         trainer.step(&x, &x_d, &group)?;
         synchronise(device);
         Ok(Step { whole: begin.elapsed(), waited })
-    };
-    // The first ones allocate, and find batches that the loader made in advance.
-    for _ in 0..3 {
-        step()?;
-    }
-    let mut steps = Vec::new();
-    let start = Instant::now();
-    while steps.len() < 3 || start.elapsed().as_secs_f64() < args.seconds {
-        steps.push(step()?);
-    }
+    })?;
     let peak = peak_before.max(convolution_peak(device, precision.kind(), args.seconds / 4.0)?);
 
-    let seconds = median(&mut steps.iter().map(|step| step.whole.as_secs_f64()).collect::<Vec<_>>());
+    let seconds = median(steps.iter().map(|step| step.whole).collect());
     let (whole, waited) = steps.iter().fold((Duration::ZERO, Duration::ZERO), |(whole, waited), step| {
         (whole + step.whole, waited + step.waited)
     });
