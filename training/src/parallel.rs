@@ -1,6 +1,9 @@
 //! Processes that train one model together (data-parallel), as `mpirun` starts them; with the cargo feature `mpi`.
 //!
 //! Every process has the same weights and its own [`Share`] of each batch; the gradients are averaged before each step.
+//! n processes with `run.batch` = B are one process with n·B. `--data` and `--output` must be the same files for all of them.
+//! Open MPI binds a process to one core unless told otherwise (`--bind-to none`), and kills a second after Ctrl-C; where a
+//! step takes longer, `--mca odls_base_sigkill_timeout 60` leaves the time to save.
 
 use tch::Tensor;
 

@@ -33,6 +33,8 @@ mod under_mpirun {
         let mut command = Command::new("mpirun");
         command.args(["--oversubscribe", "--bind-to", "none"]);
         command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+        // More threads than cores would wait for each other.
+        command.env("OMP_NUM_THREADS", "1");
         command
     }
 

@@ -6,7 +6,7 @@ mod training;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use restore_core::{Checkpoint, DeviceChoice, Precision, device_name};
 use tch::Device;
@@ -23,8 +23,8 @@ pub struct BenchArgs {
     /// An untrained model of this configuration (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Measure training steps by the configuration instead of restoration
-    #[arg(long, requires = "config", conflicts_with = "steps")]
+    /// Measure training by --config instead of restoration
+    #[arg(long, conflicts_with = "steps")]
     train: bool,
     /// Train on the pictures of this folder, to see whether loading them keeps up; without it on noise
     #[arg(long, value_name = "DIR", requires = "train")]
@@ -58,6 +58,10 @@ pub struct BenchArgs {
 /// When the model cannot be used at that size.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let Some(path) = &args.config else {
+        ensure!(
+            !args.train,
+            "--train measures the recipe of a configuration; give --config instead of --model"
+        );
         let path = args.model.as_deref().context("--model is missing")?;
         return restoration::run(args, Checkpoint::open(path)?, path);
     };
