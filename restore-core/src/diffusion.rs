@@ -9,8 +9,8 @@ use tch::{Device, Kind, Tensor};
 use crate::checkpoint::LoadedModel;
 use crate::restorer::check_faces;
 use crate::{
-    Checkpoint, DeviceChoice, ModelConfig, NoiseSchedule, Precision, RestoreError, Restorer, Sampler,
-    device_name, seeded_noise,
+    Checkpoint, DeviceChoice, DiffusionConfig, ModelConfig, NoiseSchedule, Precision, RestoreError, Restorer,
+    Sampler, device_name, seeded_noise,
 };
 
 /// How to run a model; the defaults are the model's own.
@@ -102,6 +102,17 @@ impl DiffusionRestorer {
     /// The number of sampling steps in use.
     pub fn steps(&self) -> usize {
         self.levels.len() - 1
+    }
+
+    /// Samples in `steps` steps by `sampler` from now on, with the same weights.
+    ///
+    /// # Errors
+    /// [`RestoreError::Config`] when the number of steps is out of range.
+    pub fn set_sampling(&mut self, steps: usize, sampler: Sampler) -> Result<(), RestoreError> {
+        let DiffusionConfig { schedule, timesteps, .. } = self.config.diffusion;
+        self.levels = NoiseSchedule::new(schedule, timesteps)?.respaced(steps)?;
+        self.sampler = sampler;
+        Ok(())
     }
 
     /// Floating-point operations of one step for one face of `size`×`size` pixels.

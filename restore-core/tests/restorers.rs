@@ -85,6 +85,12 @@ fn steps_and_sampler_come_from_the_model_unless_given() {
     let results: Vec<Tensor> =
         [&restorer, &ten, &ddim].iter().map(|r| r.restore(&faces(1), &[0]).unwrap()).collect();
     assert!(!results[0].equal(&results[1]) && !results[0].equal(&results[2]));
+    let mut changed = restorer;
+    for (steps, sampler, expected) in [(10, Sampler::Ddpm, 1), (2, Sampler::Ddim, 2), (2, Sampler::Ddpm, 0)] {
+        changed.set_sampling(steps, sampler).unwrap();
+        assert!(changed.restore(&faces(1), &[0]).unwrap().equal(&results[expected]), "{steps} {sampler}");
+    }
+    assert!(changed.set_sampling(0, Sampler::Ddpm).is_err() && changed.steps() == 2);
     let error = DiffusionRestorer::new(
         &small_model(),
         Path::new("small"),

@@ -30,7 +30,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Names line, key and the keys there are.
-        source: ParseError,
+        source: Box<ParseError>,
     },
     /// A value out of range.
     #[error("configuration: {field} is {value}, must be {expected}")]
@@ -198,8 +198,8 @@ impl TrainConfig {
     pub fn open(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self =
-            parse::from_toml(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
+        let config: Self = parse::from_toml(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: source.into() })?;
         config.validate()?;
         Ok(config)
     }

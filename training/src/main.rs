@@ -20,12 +20,14 @@ enum Command {
     // The help of these three is the comment on their arguments.
     Degrade(degrade::DegradeArgs),
     Restore(restore::RestoreArgs),
-    Evaluate(evaluate::EvaluateArgs),
+    // It has by far the most options; the others need not be as large.
+    Evaluate(Box<evaluate::EvaluateArgs>),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
+    end_quietly_on_a_closed_pipe();
     let filter = tracing_subscriber::EnvFilter::try_from_env("IDM_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let result = match Cli::parse().command {
@@ -42,5 +44,13 @@ fn main() -> ExitCode {
             eprintln!("idm: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Makes `idm … | head` end as other programs do. Rust starts with SIGPIPE ignored, and printing then panics.
+fn end_quietly_on_a_closed_pipe() {
+    // SAFETY: no other thread runs yet, and the default action needs no handler.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
 }

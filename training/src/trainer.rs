@@ -53,7 +53,7 @@ pub enum TrainError {
         /// The model or state file.
         path: PathBuf,
         /// The first key that differs in a way that matters.
-        difference: Difference,
+        difference: Box<Difference>,
     },
     /// A state whose parts do not fit the network that it says it is of.
     #[error("{} does not hold a whole state of its network", path.display())]
@@ -210,7 +210,7 @@ impl Trainer {
         Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?.f_to_device(self.device)?))
     }
 
-    /// The mean loss (Eq. 6 or 7) of some faces, [N, 3, S, S], with γ, [N], and ε.
+    /// The mean loss (Eq. 6 or 7) of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.
     fn loss(&self, x: &Tensor, x_d: &Tensor, gamma: &Tensor, epsilon: &Tensor) -> Result<Tensor, TrainError> {
         let broadcast = gamma.f_view([-1, 1, 1, 1])?;
         let noise_scale = broadcast.f_neg()?.f_add_scalar(1.0)?.f_sqrt()?;
@@ -289,7 +289,9 @@ impl Trainer {
 /// Refuses weights that were made with the model configuration `made_with` and mean something else in `config`.
 fn check_network(path: &Path, made_with: &serde_json::Value, config: &TrainConfig) -> Result<(), TrainError> {
     match differences(made_with, &config.model)?.into_iter().find(Difference::changes_network) {
-        Some(difference) => Err(TrainError::OtherNetwork { path: path.to_owned(), difference }),
+        Some(difference) => {
+            Err(TrainError::OtherNetwork { path: path.to_owned(), difference: difference.into() })
+        }
         None => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use training::degradation::DegradationParams;
 use training::picture;
 
-use common::{faces, failed, idm, names, repository, succeeded, test_data, untrained_model};
+use common::{faces, failed, idm, names, succeeded, test_data, untrained_model};
 
 #[test]
 fn degraded_pictures_follow_from_their_records_and_runs_resume() {
@@ -149,9 +149,9 @@ fn evaluation_of_the_identity_is_the_input() {
         (table, report)
     };
     let (table, report) = evaluate(&[&"--steps", &"1,3", &"--grid", &grid]);
-    assert!(table.contains("5 faces of 64×64 pixels") && table.contains(" 3 steps f(x_d)"), "{table}");
+    assert!(table.contains("5 faces of 64×64 pixels") && table.contains("| 3 steps, ddpm"), "{table}");
     assert_eq!(report["faces"].as_array().unwrap().len(), 5);
-    for step in report["steps"].as_array().unwrap() {
+    for step in report["systems"].as_array().unwrap() {
         assert_eq!(step["restored"], report["input"]);
         assert_eq!(step["twice"], report["input"]);
         assert_eq!(step["gain"]["psnr"]["mean"], 0.0);
@@ -250,7 +250,7 @@ fn photos_change_at_their_faces_only() {
     picture::write(&photos.join("suit.png"), &suit).unwrap();
     let restore = |model: &Path, name: &str| {
         let output = folder.path().join(name);
-        let detector = repository().join("models/face_detection_yunet_2023mar.onnx");
+        let detector = common::repository().join("models/face_detection_yunet_2023mar.onnx");
         let said = succeeded(&idm(&[
             &"restore",
             &"--model",

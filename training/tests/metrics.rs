@@ -1,11 +1,13 @@
-//! PSNR and SSIM against scikit-image, and the bootstrap interval against the closed form.
+//! PSNR and SSIM against scikit-image, the bootstrap interval and the Fréchet distance against closed forms and scipy,
+//! precision and recall against a count by hand.
 
 use std::path::Path;
 
 use image::RgbImage;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use training::metrics::{Mean, psnr, ssim};
+use tch::Tensor;
+use training::metrics::{Gaussian, Mean, frechet_distance, precision_recall, psnr, ssim};
 use training::picture;
 
 fn astronaut() -> RgbImage {
@@ -96,4 +98,72 @@ fn bootstrap_interval_is_that_of_the_normal_approximation() {
     assert!(mean.low < mean.mean && mean.mean < mean.high);
     assert_eq!(Mean::of(&values), Some(mean), "the same values give the same interval");
     assert_eq!(Mean::of(&[]), None);
+}
+
+fn rows(values: &[f64], length: i64) -> Tensor {
+    Tensor::from_slice(values).view([-1, length])
+}
+
+fn frechet(left: &Tensor, right: &Tensor) -> f64 {
+    frechet_distance(&Gaussian::of(left).unwrap(), &Gaussian::of(right).unwrap()).unwrap()
+}
+
+/// `formula(i, j)` for `count` rows of three features.
+fn features(count: i64, formula: impl Fn(f64, f64) -> f64) -> Tensor {
+    let values = (0..count).flat_map(|i| (0..3).map(move |j| (i as f64, j as f64)));
+    rows(&values.map(|(i, j)| formula(i, j)).collect::<Vec<_>>(), 3)
+}
+
+/// Points at ±c_i on each axis: their mean is 0 and their covariance diagonal, 2 c_i² / (2 D - 1).
+fn on_axes(distances: [f64; 3]) -> Tensor {
+    let axes = Tensor::from_slice(&distances).diag(0);
+    Tensor::cat(&[&axes, &axes.neg()], 0)
+}
+
+#[test]
+fn frechet_distance_is_the_closed_form() {
+    let (left, right) = ([1.0, 2.0, 5.0], [3.0, 2.0, 0.5]);
+    let spreads = left.iter().zip(right).map(|(l, r): (&f64, f64)| (l - r).powi(2) * 2.0 / 5.0);
+    let expected: f64 = spreads.sum();
+    let distance = frechet(&on_axes(left), &on_axes(right));
+    assert!((distance - expected).abs() < 1e-9, "{distance}, expected {expected}");
+    let distance = frechet(&on_axes(left), &(on_axes(right) + Tensor::from_slice(&[2.0, 0.0, -3.0])));
+    assert!((distance - expected - 13.0).abs() < 1e-9, "{distance}, expected {}", expected + 13.0);
+    assert!(frechet(&on_axes(left), &on_axes(left)).abs() < 1e-9);
+    // Fewer pictures than features: a covariance without full rank.
+    let few = rows(&[1.0, -2.0, 0.5, 4.0, 0.0, 3.0, 2.0, 2.0, -1.0, 1.0, 5.0, 0.0], 6);
+    let distance = frechet(&few, &(&few + 0.5));
+    assert!((distance - 6.0 * 0.25).abs() < 1e-6, "{distance}");
+    assert!(Gaussian::of(&rows(&[1.0, 2.0], 2)).unwrap_err().to_string().contains("at least 2"));
+}
+
+/// The expected figure is that of numpy 2.4 and scipy 1.17 (`scipy.linalg.sqrtm`, of the unsymmetric product):
+/// ```python
+/// i, j = np.arange(12)[:, None], np.arange(3)[None, :]
+/// a = ((7 * i + 3 * j * j + i * j) % 11) / 3.0
+/// b = ((5 * i + 2 * j + i * i) % 13) / 4.0 + 0.5
+/// s, t = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+/// np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(s + t - 2 * scipy.linalg.sqrtm(s @ t)).real
+/// ```
+#[test]
+fn frechet_distance_is_that_of_scipy() {
+    let left = features(12, |i, j| ((7.0 * i + 3.0 * j * j + i * j) % 11.0) / 3.0);
+    let right = features(12, |i, j| ((5.0 * i + 2.0 * j + i * i) % 13.0) / 4.0 + 0.5);
+    let distance = frechet(&left, &right);
+    assert!((distance - 0.722_541_786_013_425_6).abs() < 1e-9, "{distance}");
+    assert!((frechet(&right, &left) - distance).abs() < 1e-9);
+}
+
+/// On a line. The real points' third neighbours are 22, 3, 2, 2 and 3 away, so their manifold is [-42, 6]: of the
+/// generated points -3, 1.5 and 6 lie in it. Those' are 9.5, 5, 9, 9.5 and 98.5 away: [-12.5, 198.5] lacks -20 alone.
+#[test]
+fn precision_and_recall_are_those_counted_by_hand() {
+    let real = rows(&[-20.0, 0.0, 1.0, 2.0, 3.0], 1);
+    let generated = rows(&[-3.0, 1.5, 6.0, 6.5, 100.0], 1);
+    let figures = precision_recall(&generated, &real).unwrap();
+    assert_eq!((figures.precision, figures.recall), (0.6, 0.8));
+    let same = precision_recall(&real, &real).unwrap();
+    assert_eq!((same.precision, same.recall), (1.0, 1.0));
+    let few = rows(&[0.0, 1.0, 2.0], 1);
+    assert!(precision_recall(&few, &real).unwrap_err().to_string().contains("at least 4"));
 }

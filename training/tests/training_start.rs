@@ -53,13 +53,10 @@ fn weights_are_taken_over_at_another_resolution() {
         (64, 1, 1000)
     );
     for (name, weight) in &before.weights {
-        assert!(
-            weight
-                .to_kind(Kind::BFloat16)
-                .to_kind(Kind::Float)
-                .equal(&after.weights[name].to_kind(Kind::Float)),
-            "{name}"
-        );
+        // The rounding of bf16, which the model is saved in, and the step.
+        let bound = weight.abs() / 256.0 + 1e-9;
+        let difference = (weight - after.weights[name].to_kind(Kind::Float)).abs();
+        assert!(bool::try_from(difference.less_equal_tensor(&bound).all()).unwrap(), "{name}");
     }
 }
 

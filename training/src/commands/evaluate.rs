@@ -1,42 +1,68 @@
-//! `idm evaluate`: how good is a model on faces whose truth is known?
+//! `idm evaluate`: how good is a model, or another system, on faces whose truth is known?
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use image::{GenericImage, RgbImage};
-use restore_core::DiffusionRestorer;
-use serde::Serialize;
+use restore_core::{Checkpoint, Sampler, device_name};
 
 use super::progress;
-use super::restorer_args::RestorerArgs;
-use crate::degradation::DegradationParams;
-use crate::evaluate::{FaceScores, MeanScores, Pair, PairSource, Scores, Summary, evaluate_batch};
-use crate::metrics::Mean;
+use super::restorer_args::{ComputeArgs, new_restorer};
+use crate::evaluate::{
+    Evaluation, Gallery, Groups, MetricNetworks, ModelRuns, PairSource, Pictures, Report, ReportHead,
+    RestoredFolder, Sampling, ShownFace, markdown, page,
+};
 use crate::picture;
-
-/// Faces in one batch of the network.
-const BATCH: usize = 8;
 
 /// Rows of the grid, spread evenly over the faces.
 const GRID_ROWS: usize = 8;
 
-/// Measure a model on clean faces: PSNR and SSIM, step counts, authenticity
+/// Side at which other systems' pictures are compared when no model says another.
+const SIZE_WITHOUT_MODEL: u32 = 512;
+
+/// Folder of the report's pictures, inside that of --report.
+const PICTURES: &str = "pictures";
+
+/// Measure a model or other systems' pictures on clean faces
 ///
-/// Compared with the clean, aligned face x are the degraded input x_d, f(x_d), f(x) (a clean face should stay as
-/// it is) and f(f(x_d)) (a second pass should not make it worse). Means come with their 95 % bootstrap intervals;
-/// a PSNR above 100 dB, as of an identical picture, counts as 100 dB.
+/// Compared with the clean, aligned face x are the degraded input x_d, f(x_d) for each number of steps and sampler,
+/// f(x) (a clean face should stay as it is), f(f(x_d)) (a second pass should not make it worse), and other systems'
+/// pictures. Means come with their 95 % bootstrap intervals; a PSNR above 100 dB, as of an identical picture, counts
+/// as 100 dB.
+///
+/// PSNR and SSIM are always measured, the rest by networks that you bring as TorchScript files, or as ONNX files named
+/// .onnx. They get RGB in [0, 1] of shape `[N, 3, S, S]` at the size of the evaluation, so one made for 512×512 pixels
+/// needs --size 512 (a model of another size still sees its own). Each measure is reported under its file's name.
+///
+/// A face that is broken, or that one of the systems lacks, is left out for all of them and named at the end; the exit
+/// code is then 1.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
+    /// The model: a safetensors file as `idm train` writes it
+    #[arg(long, value_name = "FILE", help_heading = "Model", required_unless_present = "restored")]
+    model: Option<PathBuf>,
     #[command(flatten)]
-    restorer: RestorerArgs,
+    compute: ComputeArgs,
+    /// Numbers of sampling steps to compare
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2, 4, 10], help_heading = "Model")]
+    steps: Vec<usize>,
+    /// Samplers to compare: ddpm (with noise between steps), ddim (without) or both [default: the model's own]
+    #[arg(long, value_name = "SAMPLER,…", value_delimiter = ',', help_heading = "Model")]
+    sampler: Vec<Sampler>,
+    /// Leave out f(x) and f(f(x_d)), which take two thirds of the time
+    #[arg(long, help_heading = "Model")]
+    no_authenticity: bool,
+    /// Another system's pictures of the same names, up to the ending; may be given more than once
+    #[arg(long, value_name = "[NAME=]DIR", help_heading = "Other systems")]
+    restored: Vec<RestoredFolder>,
     /// Folder of clean, aligned, square faces
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     data: PathBuf,
     /// Folder of degraded faces of the same names, instead of degrading by --seed and file name
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     degraded: Option<PathBuf>,
-    /// Side in pixels at which faces are degraded and compared [default: the model's crop size]
+    /// Side in pixels at which faces are degraded and compared [default: the model's crop size, without a model 512]
     #[arg(long, value_name = "N", help_heading = "Data", value_parser = clap::value_parser!(u32).range(16..=4096))]
     size: Option<u32>,
     /// Take the first N faces only
@@ -45,176 +71,142 @@ pub struct EvaluateArgs {
     /// Seed of the degradations and of the sampler
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Data")]
     seed: u64,
-    /// Numbers of sampling steps to compare
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2, 4, 10], help_heading = "Model")]
-    steps: Vec<usize>,
+    /// CSV file with the columns `file` and `source`: report the gain for each source too
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    groups: Option<PathBuf>,
+    /// Network for identity: pictures to embeddings `[N, D]`; reported are cosine and Euclidean distance to the truth's
+    #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
+    identity: Option<PathBuf>,
+    /// Network for the perceptual distance: two batches (ONNX: inputs `a` and `b`) to distances `[N]`
+    #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
+    perceptual: Option<PathBuf>,
+    /// Network for NIMA: pictures to shares `[N, 10]` of the votes 1 to 10, or to mean scores `[N]`
+    #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
+    nima: Option<PathBuf>,
+    /// Network for FID, precision and recall: pictures to features `[N, D]`
+    #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
+    inception: Option<PathBuf>,
+    /// Write report.json, report.md, index.html and all pictures to this folder
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    report: Option<PathBuf>,
     /// Write all figures, face by face, to this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     json: Option<PathBuf>,
-    /// Write a picture with rows of input, output for each number of steps, truth (.png or .jpg)
+    /// Write the tables to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    markdown: Option<PathBuf>,
+    /// Write one self-contained page with the tables and the pictures of the worst and the best faces
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    html: Option<PathBuf>,
+    /// Write a picture with rows of input, outputs in the order of the table, truth (.png or .jpg)
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     grid: Option<PathBuf>,
 }
 
-/// The JSON file: the same figures as the table, and those of every face.
-#[derive(Serialize)]
-struct Report {
-    model: PathBuf,
-    data: PathBuf,
-    size: u32,
-    seed: u64,
-    device: String,
-    precision: String,
-    input: MeanScores,
-    steps: Vec<StepReport>,
-    faces: Vec<FaceReport>,
-}
-
-#[derive(Serialize)]
-struct StepReport {
-    steps: usize,
-    #[serde(flatten)]
-    summary: Summary,
-}
-
-#[derive(Serialize)]
-struct FaceReport {
-    name: String,
-    degradation: Option<DegradationParams>,
-    input: Scores,
-    /// In the order of the report's `steps`.
-    steps: Vec<FaceScores>,
-}
-
-/// Measures, prints the table and writes the files asked for.
+/// Measures, writes the files asked for and prints the tables.
 ///
 /// # Errors
-/// Unreadable model or pictures, and outputs that cannot be written.
+/// Unreadable model, networks or folders, outputs that cannot be written, and faces that were left out (after
+/// everything else is done).
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
-    let checkpoint = args.restorer.checkpoint()?;
-    let restorers = args.steps.iter().map(|&steps| args.restorer.restorer(&checkpoint, Some(steps)));
-    let restorers: Vec<DiffusionRestorer> = restorers.collect::<anyhow::Result<_>>()?;
-    let size = args.size.unwrap_or(checkpoint.config.crop_size);
-    let source = PairSource::open(&args.data, args.degraded.as_deref(), size, args.seed, args.limit)?;
-    let Measured { faces, seconds, grid } = measure(&source, &restorers)?;
-    let report =
-        summarise(args, size, &restorers, faces, &seconds).context("--steps names no number of steps")?;
-    print!("{}", table(&report));
-    if let Some(path) = &args.json {
-        picture::write_atomically(path, &serde_json::to_vec_pretty(&report)?)?;
-    }
+    let (mut evaluation, mut head, headline) = prepare(args)?;
+    let groups = args.groups.as_deref().map(Groups::read).transpose()?;
+    let temporary = tempfile::tempdir().context("cannot make a folder for temporary pictures")?;
+    let gallery = match (&args.report, &args.html) {
+        (Some(report), _) => Some(Gallery::create(&report.join(PICTURES))?),
+        (None, Some(_)) => Some(Gallery::create(temporary.path())?),
+        (None, None) => None,
+    };
+    let count = evaluation.source.files.len();
+    let rows = GRID_ROWS.min(count);
+    let mut grid: Vec<Vec<RgbImage>> = Vec::new();
+    let show = |face: ShownFace<'_>| {
+        if let Some(gallery) = &gallery {
+            gallery.add(face)?;
+        }
+        if args.grid.is_some() && (0..rows).any(|row| row * count / rows == face.file_index) {
+            let pictures =
+                std::iter::once(face.input).chain(face.outputs.iter().copied()).chain([face.truth]);
+            grid.push(pictures.cloned().collect());
+        }
+        Ok(())
+    };
+    let bar = progress::bar(count, "faces");
+    let measurement = evaluation.measure(show, |files| bar.inc(files as u64))?;
+    bar.finish_and_clear();
+    head.networks = evaluation.networks.reports();
+    let report = Report::new(head, measurement, headline, groups.as_ref())?;
+    write(args, &report, gallery.as_ref())?;
     if let Some(path) = &args.grid {
-        picture::write(path, &tiled(&grid, size)?)?;
-        println!(
-            "{}: left the input, then the output of each number of steps, right the truth",
-            path.display()
-        );
+        picture::write(path, &tiled(&grid, report.head.size)?)?;
     }
+    print!("{}", markdown(&report));
+    report.skipped.iter().for_each(|reason| eprintln!("left out: {reason}"));
+    let left_out = report.skipped.len();
+    ensure!(left_out == 0, "{left_out} of {count} faces were left out, see above");
     Ok(())
 }
 
-/// What [`measure`] found.
-#[derive(Default)]
-struct Measured {
-    faces: Vec<FaceReport>,
-    /// Seconds of every restorer.
-    seconds: Vec<f64>,
-    /// Rows of pictures: x_d, f(x_d) of every restorer, x.
-    grid: Vec<Vec<RgbImage>>,
-}
-
-/// Runs every restorer on every face.
-fn measure(source: &PairSource, restorers: &[DiffusionRestorer]) -> anyhow::Result<Measured> {
-    let count = source.files.len();
-    let bar = progress::bar(count, "faces");
-    let rows = GRID_ROWS.min(count);
-    let shown: Vec<usize> = (0..rows).map(|row| row * count / rows).collect();
-    let mut measured = Measured { seconds: vec![0.0; restorers.len()], ..Measured::default() };
-    for files in source.files.chunks(BATCH) {
-        let pairs: Vec<Pair> = files.iter().map(|file| source.pair(file)).collect::<Result<_, _>>()?;
-        let mut outcomes = Vec::with_capacity(restorers.len());
-        for (restorer, seconds) in restorers.iter().zip(&mut measured.seconds) {
-            let outcome = evaluate_batch(restorer, &pairs)?;
-            *seconds += outcome.seconds;
-            outcomes.push(outcome);
-        }
-        for (index, pair) in pairs.into_iter().enumerate() {
-            let input = Scores::of(&pair.degraded, &pair.clean)?;
-            let steps = outcomes.iter().map(|outcome| outcome.scores[index]).collect();
-            if shown.contains(&measured.faces.len()) {
-                let outputs = outcomes.iter().map(|outcome| outcome.restored[index].clone());
-                measured
-                    .grid
-                    .push(std::iter::once(pair.degraded).chain(outputs).chain([pair.clean]).collect());
+/// What is to be measured, what the report says of it, and the index of the system that others are compared with.
+fn prepare(args: &EvaluateArgs) -> anyhow::Result<(Evaluation, ReportHead, usize)> {
+    let device = args.compute.device.resolve()?;
+    let mut headline = 0;
+    let model = match &args.model {
+        None => None,
+        Some(path) => {
+            let checkpoint = Checkpoint::open(path)?;
+            let own = &checkpoint.config.inference;
+            let samplers = if args.sampler.is_empty() { vec![own.sampler] } else { args.sampler.clone() };
+            let with = |&sampler| args.steps.iter().map(move |&steps| Sampling { steps, sampler });
+            let samplings: Vec<Sampling> = samplers.iter().flat_map(with).collect();
+            let recommended = Sampling { steps: own.steps, sampler: own.sampler };
+            headline = samplings.iter().position(|sampling| *sampling == recommended).unwrap_or(0);
+            let mut restorer = new_restorer(&checkpoint, path, args.compute, None, None)?;
+            for sampling in &samplings {
+                restorer.set_sampling(sampling.steps, sampling.sampler)?;
             }
-            measured.faces.push(FaceReport { name: pair.name, degradation: pair.params, input, steps });
-            bar.inc(1);
+            Some(ModelRuns { restorer, samplings, authenticity: !args.no_authenticity })
         }
-    }
-    bar.finish_and_clear();
-    Ok(measured)
-}
-
-fn summarise(
-    args: &EvaluateArgs,
-    size: u32,
-    restorers: &[DiffusionRestorer],
-    faces: Vec<FaceReport>,
-    seconds: &[f64],
-) -> Option<Report> {
-    let inputs: Vec<Scores> = faces.iter().map(|face| face.input).collect();
-    let mut steps = Vec::with_capacity(restorers.len());
-    for (index, restorer) in restorers.iter().enumerate() {
-        let scores: Vec<FaceScores> = faces.iter().map(|face| face.steps[index]).collect();
-        let summary = Summary::of(&inputs, &scores, seconds[index])?;
-        steps.push(StepReport { steps: restorer.steps(), summary });
-    }
-    let restorer = restorers.first()?;
-    Some(Report {
-        model: args.restorer.model.clone(),
+    };
+    let restorer = model.as_ref().map(|model| &model.restorer);
+    let model_size = restorer.map(|restorer| restorer.config().crop_size);
+    let size = args.size.or(model_size).unwrap_or(SIZE_WITHOUT_MODEL);
+    let head = ReportHead {
+        model: args.model.clone(),
         data: args.data.clone(),
         size,
         seed: args.seed,
-        device: format!("{:?}", restorer.device()),
-        precision: restorer.precision().to_string(),
-        input: MeanScores::of(&inputs)?,
-        steps,
-        faces,
-    })
+        device: restorer.map(|restorer| device_name(restorer.device())),
+        precision: restorer.map(|restorer| restorer.precision().to_string()),
+        networks: Default::default(),
+    };
+    let networks = MetricNetworks::open(
+        args.identity.as_deref(),
+        args.perceptual.as_deref(),
+        args.nima.as_deref(),
+        args.inception.as_deref(),
+        device,
+    )?;
+    let source = PairSource::open(&args.data, args.degraded.as_deref(), size, args.seed, args.limit)?;
+    Ok((Evaluation { source, model, folders: args.restored.clone(), networks }, head, headline))
 }
 
-fn table(report: &Report) -> String {
-    let psnr = |mean: Mean, sign: &str| {
-        let digits = if sign.is_empty() { format!("{:.2}", mean.mean) } else { format!("{:+.2}", mean.mean) };
-        format!("{digits:>7} [{:6.2}, {:6.2}]", mean.low, mean.high)
-    };
-    let ssim = |mean: Mean, sign: &str| {
-        let digits = if sign.is_empty() { format!("{:.4}", mean.mean) } else { format!("{:+.4}", mean.mean) };
-        format!("{digits:>8} [{:7.4}, {:7.4}]", mean.low, mean.high)
-    };
-    let line = |label: &str, scores: &MeanScores, sign: &str| {
-        format!("{label:<24}{}  {}\n", psnr(scores.psnr, sign), ssim(scores.ssim, sign))
-    };
-    let mut text = format!(
-        "{} on {} faces of {size}×{size} pixels, seed {}, {} {}\n",
-        report.model.display(),
-        report.faces.len(),
-        report.seed,
-        report.device,
-        report.precision,
-        size = report.size,
-    );
-    text += &format!("{:<24}{:<25}{}\n", "", "PSNR dB [95 % interval]", " SSIM [95 % interval]");
-    text += &line("input x_d", &report.input, "");
-    for StepReport { steps, summary } in &report.steps {
-        let plural = if *steps == 1 { "step" } else { "steps" };
-        text += &line(&format!("{steps:>2} {plural:<5} f(x_d)"), &summary.restored, "");
-        text += &line("         gain over x_d", &summary.gain, "+");
-        text += &line("         f(x)", &summary.of_clean, "");
-        text += &line("         f(f(x_d))", &summary.twice, "");
-        text += &format!("         {:.1} ms a face\n", summary.milliseconds_per_face);
+/// Writes the report's files; its page comes last, so that what it shows is there.
+fn write(args: &EvaluateArgs, report: &Report, gallery: Option<&Gallery>) -> anyhow::Result<()> {
+    let in_folder = |name: &str| args.report.as_ref().map(|folder| folder.join(name));
+    for path in [in_folder("report.json"), args.json.clone()].into_iter().flatten() {
+        picture::write_atomically(&path, &serde_json::to_vec_pretty(report)?)?;
     }
-    text
+    for path in [in_folder("report.md"), args.markdown.clone()].into_iter().flatten() {
+        picture::write_atomically(&path, markdown(report).as_bytes())?;
+    }
+    if let (Some(path), Some(gallery)) = (&args.html, gallery) {
+        picture::write_atomically(path, page(report, Pictures::Embedded(gallery))?.as_bytes())?;
+    }
+    if let Some(path) = in_folder("index.html") {
+        picture::write_atomically(&path, page(report, Pictures::Beside(PICTURES))?.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Rows of pictures of `size`×`size` pixels, side by side without gaps.

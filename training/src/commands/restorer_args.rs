@@ -1,10 +1,22 @@
 //! The arguments that say which model to run and how, shared by the commands that restore faces.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use restore_core::{Checkpoint, DeviceChoice, DiffusionRestorer, Precision, RestorerOptions, Sampler};
+
+/// Where and how exactly to compute.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Model")]
+pub struct ComputeArgs {
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
+    /// In which precision: auto, fp32, bf16 or fp16
+    #[arg(long, value_name = "PRECISION", default_value_t = Precision::Auto)]
+    pub precision: Precision,
+}
 
 /// Which model to run, and how.
 #[derive(Debug, Clone, Args)]
@@ -13,12 +25,9 @@ pub struct RestorerArgs {
     /// The model: a safetensors file as `idm train` writes it
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
-    /// Where to compute: auto, cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
-    pub device: DeviceChoice,
-    /// In which precision: auto, fp32, bf16 or fp16
-    #[arg(long, value_name = "PRECISION", default_value_t = Precision::Auto)]
-    pub precision: Precision,
+    /// Where and how exactly to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Sampler: ddpm (with noise between steps) or ddim (without) [default: the model's own]
     #[arg(long, value_name = "SAMPLER")]
     pub sampler: Option<Sampler>,
@@ -36,13 +45,20 @@ impl RestorerArgs {
         checkpoint: &Checkpoint,
         steps: Option<usize>,
     ) -> anyhow::Result<DiffusionRestorer> {
-        let options = RestorerOptions {
-            device: self.device,
-            precision: Some(self.precision),
-            steps,
-            sampler: self.sampler,
-        };
-        DiffusionRestorer::new(checkpoint, &self.model, &options)
-            .with_context(|| format!("cannot run {}", self.model.display()))
+        new_restorer(checkpoint, &self.model, self.compute, steps, self.sampler)
     }
+}
+
+/// Makes a restorer of the model in the file `model`; `None` is the model's own number of steps or sampler.
+pub fn new_restorer(
+    checkpoint: &Checkpoint,
+    model: &Path,
+    compute: ComputeArgs,
+    steps: Option<usize>,
+    sampler: Option<Sampler>,
+) -> anyhow::Result<DiffusionRestorer> {
+    let ComputeArgs { device, precision } = compute;
+    let options = RestorerOptions { device, precision: Some(precision), steps, sampler };
+    DiffusionRestorer::new(checkpoint, model, &options)
+        .with_context(|| format!("cannot run {}", model.display()))
 }

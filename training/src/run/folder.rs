@@ -46,9 +46,9 @@ pub enum RunFolderError {
     )]
     Lost {
         /// What is wrong with the state.
-        state: StateError,
+        state: Box<StateError>,
         /// What is wrong with the one before it.
-        previous: StateError,
+        previous: Box<StateError>,
         /// The run's model.
         model: PathBuf,
     },
@@ -147,9 +147,11 @@ impl RunFolder {
                     Some(format!("{problem}; going on from the state before it, iteration {iterations}"));
                 Ok(Resumable { state, path, warning })
             }
-            Err(previous) => {
-                Err(RunFolderError::Lost { state: problem, previous, model: self.file(Self::MODEL) })
-            }
+            Err(previous) => Err(RunFolderError::Lost {
+                state: problem.into(),
+                previous: previous.into(),
+                model: self.file(Self::MODEL),
+            }),
         }
     }
 

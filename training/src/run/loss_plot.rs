@@ -5,6 +5,7 @@ use std::sync::Once;
 
 use image::RgbImage;
 use plotters::coord::Shift;
+use plotters::coord::combinators::LogCoord;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
@@ -13,8 +14,8 @@ const SIZE: (u32, u32) = (1200, 800);
 /// Height in pixels of the upper part, the loss.
 const LOSS_HEIGHT: i32 = 600;
 /// Points of the smoothed curve's window, as a share of all.
-const WINDOW_SHARE: f64 = 0.04;
-const RAW: RGBColor = RGBColor(176, 200, 226);
+const WINDOW_SHARE: f64 = 0.1;
+const RAW: RGBColor = RGBColor(150, 182, 216);
 const SMOOTHED: RGBColor = RGBColor(20, 80, 160);
 const RATE: RGBColor = RGBColor(200, 90, 30);
 const GRID: RGBColor = RGBColor(225, 225, 225);
@@ -60,20 +61,22 @@ fn paint(picture: &mut RgbImage, losses: &[(u64, f64)], rates: &[(u64, f64)]) ->
 
 fn paint_losses(area: &Canvas, losses: &[(u64, f64)], last: u64) -> Drawn {
     let range = logarithmic_range(losses);
+    let ticks = ticks(&range);
+    let axis: LogCoord<f64> = range.log_scale().into();
     let smoothed = moving_average(losses);
     let mut chart = ChartBuilder::on(area)
         .margin(20)
         .margin_bottom(0)
+        .caption("loss: means of 10 iterations, and a moving average of them", (FONT, 22))
         .x_label_area_size(30)
         .y_label_area_size(90)
-        .build_cartesian_2d(0..last, range.log_scale())?;
+        .build_cartesian_2d(0..last, axis.with_key_points(ticks))?;
     chart
         .configure_mesh()
         .bold_line_style(GRID)
         .light_line_style(WHITE)
         .axis_style(BLACK)
         .x_labels(10)
-        .y_labels(12)
         .y_label_formatter(&|loss| significant(*loss))
         .y_desc("loss")
         .label_style((FONT, 20))
@@ -109,7 +112,7 @@ fn paint_rates(area: &Canvas, rates: &[(u64, f64)], last: u64) -> Drawn {
     Ok(())
 }
 
-/// From a little below the smallest to a little above the largest loss.
+/// From a little below the smallest to a little above the largest loss, half as large again at least.
 fn logarithmic_range(losses: &[(u64, f64)]) -> Range<f64> {
     let values = losses.iter().map(|&(_, loss)| loss);
     let (low, high) =
@@ -117,7 +120,25 @@ fn logarithmic_range(losses: &[(u64, f64)]) -> Range<f64> {
     if low > high {
         return 0.01..1.0;
     }
-    low * 0.95..high * 1.05
+    let margin = (1.5 * low / high).sqrt().max(1.05);
+    low / margin..high * margin
+}
+
+/// Round numbers in `range`, at least four: 1, 2 and 5 of every decade, or finer where it spans less.
+fn ticks(range: &Range<f64>) -> Vec<f64> {
+    let decades = range.start.log10().floor() as i32..=range.end.log10().floor() as i32;
+    let with = |mantissas: &[u32]| -> Vec<f64> {
+        let tenths = decades
+            .clone()
+            .flat_map(|decade| mantissas.iter().map(move |&m| f64::from(m) * 10_f64.powi(decade - 1)));
+        tenths.filter(|tick| range.contains(tick)).collect()
+    };
+    let coarse = with(&[10, 20, 50]);
+    let middle = with(&[10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90]);
+    [coarse, middle]
+        .into_iter()
+        .find(|ticks| ticks.len() >= 4)
+        .unwrap_or_else(|| with(&(10..100).collect::<Vec<_>>()))
 }
 
 /// The mean over a window about every point, [`WINDOW_SHARE`] of all points wide and narrower at the ends.
@@ -175,6 +196,23 @@ mod tests {
         // Text is drawn: the font is there whatever the machine has.
         let dark = plot.pixels().take(90 * 1200).filter(|pixel| pixel.0[0] < 100).count();
         assert!(dark > 0);
+    }
+
+    #[test]
+    fn the_loss_axis_has_round_numbers_whatever_its_range() {
+        let close = |ticks: Vec<f64>, expected: &[f64]| {
+            assert_eq!(ticks.len(), expected.len(), "{ticks:?}");
+            assert!(
+                ticks.iter().zip(expected).all(|(tick, value)| (tick / value - 1.0).abs() < 1e-12),
+                "{ticks:?}"
+            );
+        };
+        close(ticks(&(0.03..3.0)), &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0]);
+        close(ticks(&(0.07..0.22)), &[0.07, 0.08, 0.09, 0.1, 0.15, 0.2]);
+        close(ticks(&(0.0995..0.15)), &[0.1, 0.11, 0.12, 0.13, 0.14]);
+        for high in [1.0, 1.3, 5.0, 1e4] {
+            assert!(ticks(&logarithmic_range(&[(10, 0.1), (20, 0.1 * high)])).len() >= 4);
+        }
     }
 
     #[test]

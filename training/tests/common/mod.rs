@@ -23,7 +23,8 @@ pub fn test_data(name: &str) -> PathBuf {
 /// `idm` with some arguments, not yet started.
 pub fn idm_command(args: &[&dyn AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_idm"));
-    command.args(args.iter().map(|arg| arg.as_ref()));
+    // Tests run side by side; with several threads each, libtorch's threads would wait for each other.
+    command.env("OMP_NUM_THREADS", "1").args(args.iter().map(|arg| arg.as_ref()));
     command
 }
 
@@ -132,6 +133,7 @@ pub fn idm_on_small_disk(disk: &Path, kilobytes: u32, args: &[&dyn AsRef<OsStr>]
         .arg(aside.path())
         .arg(kilobytes.to_string())
         .arg(env!("CARGO_BIN_EXE_idm"))
+        .env("OMP_NUM_THREADS", "1")
         .args(args.iter().map(|arg| arg.as_ref()))
         .output()
         .unwrap();

@@ -1,0 +1,165 @@
+//! What is measured of one picture, and the means of it over many.
+
+use std::ops::Sub;
+
+use image::RgbImage;
+use serde::Serialize;
+
+use crate::metrics::{Mean, MetricError, PSNR_CAP, psnr, ssim};
+
+/// A measure of one picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Peak signal-to-noise ratio against the truth, in dB.
+    Psnr,
+    /// Structural similarity to the truth.
+    Ssim,
+    /// Cosine between the embeddings of the picture and of the truth.
+    IdentityCosine,
+    /// Euclidean distance between the embeddings of the picture and of the truth.
+    IdentityDistance,
+    /// Perceptual distance to the truth.
+    Perceptual,
+    /// Mean vote from 1 to 10, which needs no truth.
+    Nima,
+}
+
+impl Measure {
+    /// All, in the order of reports.
+    pub const ALL: [Self; 6] =
+        [Self::Psnr, Self::Ssim, Self::IdentityCosine, Self::IdentityDistance, Self::Perceptual, Self::Nima];
+
+    /// Its key in JSON and in the page's script.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Psnr => "psnr",
+            Self::Ssim => "ssim",
+            Self::IdentityCosine => "identity_cosine",
+            Self::IdentityDistance => "identity_distance",
+            Self::Perceptual => "perceptual",
+            Self::Nima => "nima",
+        }
+    }
+
+    /// Digits after the point that say something.
+    #[must_use]
+    pub fn decimals(self) -> usize {
+        match self {
+            Self::Psnr | Self::Nima => 2,
+            Self::IdentityDistance | Self::Perceptual => 3,
+            Self::Ssim | Self::IdentityCosine => 4,
+        }
+    }
+
+    /// Whether a larger value is a better picture.
+    #[must_use]
+    pub fn larger_is_better(self) -> bool {
+        !matches!(self, Self::IdentityDistance | Self::Perceptual)
+    }
+}
+
+/// One value for each [`Measure`]; those of networks are there only where the network is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Figures<T> {
+    /// In dB, at most [`PSNR_CAP`], which an identical picture gets.
+    pub psnr: T,
+    /// -1 to 1.
+    pub ssim: T,
+    /// -1 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_cosine: Option<T>,
+    /// 0 and more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_distance: Option<T>,
+    /// 0 and more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perceptual: Option<T>,
+    /// 1 to 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nima: Option<T>,
+}
+
+/// The figures of one picture against the truth, or the difference of two pictures'.
+pub type Scores = Figures<f64>;
+
+/// Means over many pictures with their 95 % intervals.
+pub type MeanScores = Figures<Mean>;
+
+impl<T: Copy> Figures<T> {
+    /// The value of `measure`; `None` where it was not measured.
+    #[must_use]
+    pub fn get(&self, measure: Measure) -> Option<T> {
+        match measure {
+            Measure::Psnr => Some(self.psnr),
+            Measure::Ssim => Some(self.ssim),
+            Measure::IdentityCosine => self.identity_cosine,
+            Measure::IdentityDistance => self.identity_distance,
+            Measure::Perceptual => self.perceptual,
+            Measure::Nima => self.nima,
+        }
+    }
+
+    /// The figures that `value` gives; `None` when it has no PSNR or SSIM.
+    fn from_each(value: impl Fn(Measure) -> Option<T>) -> Option<Self> {
+        Some(Self {
+            psnr: value(Measure::Psnr)?,
+            ssim: value(Measure::Ssim)?,
+            identity_cosine: value(Measure::IdentityCosine),
+            identity_distance: value(Measure::IdentityDistance),
+            perceptual: value(Measure::Perceptual),
+            nima: value(Measure::Nima),
+        })
+    }
+}
+
+impl Scores {
+    /// PSNR and SSIM of `picture` against `truth`.
+    ///
+    /// # Errors
+    /// [`MetricError`] when the sizes differ or are too small.
+    pub fn of(picture: &RgbImage, truth: &RgbImage) -> Result<Self, MetricError> {
+        Ok(Self {
+            psnr: psnr(picture, truth)?.min(PSNR_CAP),
+            ssim: ssim(picture, truth)?,
+            identity_cosine: None,
+            identity_distance: None,
+            perceptual: None,
+            nima: None,
+        })
+    }
+}
+
+impl Sub for Scores {
+    type Output = Self;
+
+    /// Figure by figure, of those that both have.
+    fn sub(self, other: Self) -> Self {
+        let both = |left: Option<f64>, right: Option<f64>| Some(left? - right?);
+        Self {
+            psnr: self.psnr - other.psnr,
+            ssim: self.ssim - other.ssim,
+            identity_cosine: both(self.identity_cosine, other.identity_cosine),
+            identity_distance: both(self.identity_distance, other.identity_distance),
+            perceptual: both(self.perceptual, other.perceptual),
+            nima: both(self.nima, other.nima),
+        }
+    }
+}
+
+impl MeanScores {
+    /// The means over some pictures, of what was measured of all of them; `None` without any.
+    #[must_use]
+    pub fn of(scores: &[Scores]) -> Option<Self> {
+        Self::from_each(|measure| {
+            let values: Option<Vec<f64>> = scores.iter().map(|scores| scores.get(measure)).collect();
+            Mean::of(&values?)
+        })
+    }
+
+    /// The means of `left` - `right`, pair by pair, with the intervals of the differences.
+    #[must_use]
+    pub fn of_differences(left: &[Scores], right: &[Scores]) -> Option<Self> {
+        Self::of(&left.iter().zip(right).map(|(&left, &right)| left - right).collect::<Vec<_>>())
+    }
+}

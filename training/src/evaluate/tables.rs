@@ -1,0 +1,230 @@
+//! A report as tables of text, and those as Markdown.
+
+use super::batch::Authenticity;
+use super::distribution::Distribution;
+use super::networks::{NetworkReport, NetworkReports};
+use super::report::{Report, SystemReport};
+use super::scores::{MeanScores, Measure};
+use crate::metrics::Mean;
+
+/// What stands where a system has no such figure.
+const NONE: &str = "–";
+
+/// A table of text; the first column names the rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// What it shows.
+    pub title: &'static str,
+    /// How to read it.
+    pub note: String,
+    /// One for each column.
+    pub header: Vec<String>,
+    /// As many cells each as the header has.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// All tables of a report that have rows.
+#[must_use]
+pub fn tables(report: &Report) -> Vec<Table> {
+    let tables = [
+        restoration(report),
+        gain(report),
+        differences(report),
+        authenticity(report),
+        groups(report),
+        networks(report),
+    ];
+    tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
+}
+
+/// What a measure is called, with the network's file and an arrow towards the better.
+#[must_use]
+pub fn label(measure: Measure, networks: &NetworkReports) -> String {
+    let of =
+        |network: &Option<NetworkReport>| network.as_ref().map_or("", |network| &network.name).to_owned();
+    let name = match measure {
+        Measure::Psnr => "PSNR dB".to_owned(),
+        Measure::Ssim => "SSIM".to_owned(),
+        Measure::IdentityCosine => format!("identity: {}, cosine", of(&networks.identity)),
+        Measure::IdentityDistance => format!("identity: {}, distance", of(&networks.identity)),
+        Measure::Perceptual => format!("perceptual: {}", of(&networks.perceptual)),
+        Measure::Nima => format!("NIMA: {}", of(&networks.nima)),
+    };
+    format!("{name} {}", if measure.larger_is_better() { "↑" } else { "↓" })
+}
+
+/// The measures that the report has.
+pub(super) fn measures(report: &Report) -> Vec<Measure> {
+    Measure::ALL.into_iter().filter(|&measure| report.input.get(measure).is_some()).collect()
+}
+
+fn header(first: &str, report: &Report) -> Vec<String> {
+    let labels = measures(report).into_iter().map(|measure| label(measure, &report.head.networks));
+    std::iter::once(first.to_owned()).chain(labels).collect()
+}
+
+/// A row of means with their intervals; `signed` for differences.
+fn row(name: String, figures: &MeanScores, report: &Report, signed: bool) -> Vec<String> {
+    let cell = |measure: Measure| match figures.get(measure) {
+        Some(Mean { mean, low, high }) => {
+            let digits = measure.decimals();
+            match signed {
+                true => format!("{mean:+.digits$} [{low:+.digits$}, {high:+.digits$}]"),
+                false => format!("{mean:.digits$} [{low:.digits$}, {high:.digits$}]"),
+            }
+        }
+        None => NONE.to_owned(),
+    };
+    std::iter::once(name).chain(measures(report).into_iter().map(cell)).collect()
+}
+
+fn restoration(report: &Report) -> Table {
+    let mut header = header("f(x_d) against x", report);
+    let inception = report.head.networks.inception.as_ref().filter(|_| report.input_distribution.is_some());
+    if let Some(NetworkReport { name, .. }) = inception {
+        header.extend([
+            format!("FID: {name} ↓"),
+            format!("precision: {name} ↑"),
+            format!("recall: {name} ↑"),
+        ]);
+    }
+    header.push("ms a face".to_owned());
+    let sets = |distribution: &Option<Distribution>| {
+        let cells = distribution.map(|Distribution { frechet_distance, precision_recall }| {
+            let shares = [precision_recall.precision, precision_recall.recall];
+            let shares = shares.map(|share| format!("{share:.3}"));
+            std::iter::once(format!("{frechet_distance:.2}")).chain(shares)
+        });
+        cells.into_iter().flatten()
+    };
+    let mut rows = vec![row("input x_d".to_owned(), &report.input, report, false)];
+    rows[0].extend(sets(&report.input_distribution));
+    rows[0].push(NONE.to_owned());
+    for SystemReport { name, summary, distribution, .. } in &report.systems {
+        let mut cells = row(name.clone(), &summary.restored, report, false);
+        cells.extend(sets(distribution));
+        cells.push(summary.milliseconds_per_face.map_or(NONE.to_owned(), |time| format!("{time:.1}")));
+        rows.push(cells);
+    }
+    let note = "Mean [95 % bootstrap interval]; ↑ more is better, ↓ less is better.".to_owned();
+    Table { title: "Restoration", note, header, rows }
+}
+
+fn gain(report: &Report) -> Table {
+    let rows = report.systems.iter().map(|of| row(of.name.clone(), &of.summary.gain, report, true)).collect();
+    let note = "f(x_d) minus x_d, face by face: mean difference [95 % interval].".to_owned();
+    Table { title: "Gain over the input", note, header: header("f(x_d) - x_d", report), rows }
+}
+
+fn differences(report: &Report) -> Table {
+    let rows =
+        report.differences.iter().map(|of| row(of.system.clone(), &of.figures, report, true)).collect();
+    let note =
+        format!("Each system minus “{}”, face by face: mean difference [95 % interval].", report.headline);
+    Table { title: "Differences", note, header: header("system", report), rows }
+}
+
+fn authenticity(report: &Report) -> Table {
+    let mut rows = Vec::new();
+    for SystemReport { name, summary, .. } in &report.systems {
+        if let Some(Authenticity { of_clean, twice }) = &summary.authenticity {
+            rows.push(row(format!("{name}: f(x)"), of_clean, report, false));
+            rows.push(row(format!("{name}: f(x_d)"), &summary.restored, report, false));
+            rows.push(row(format!("{name}: f(f(x_d))"), twice, report, false));
+        }
+        if let Some(difference) = &summary.second_pass {
+            rows.push(row(format!("{name}: f(f(x_d)) - f(x_d)"), difference, report, true));
+        }
+    }
+    let note = format!(
+        "All against x: a clean face should stay as it is, f(x) ≈ x, and a second pass should not be worse than the \
+         first. An identical picture counts as {} dB.",
+        crate::metrics::PSNR_CAP
+    );
+    Table { title: "Authenticity", note, header: header("against x", report), rows }
+}
+
+fn groups(report: &Report) -> Table {
+    let mut header = header("group", report);
+    header.insert(1, "faces".to_owned());
+    let rows = report.groups.iter().map(|of| {
+        let mut cells = row(of.group.clone(), &of.gain, report, true);
+        cells.insert(1, of.faces.to_string());
+        cells
+    });
+    let note =
+        format!("Gain of “{}” over x_d in each group: mean difference [95 % interval].", report.headline);
+    Table { title: "Groups", note, header, rows: rows.collect() }
+}
+
+fn networks(report: &Report) -> Table {
+    let NetworkReports { identity, perceptual, nima, inception } = &report.head.networks;
+    let parts = [
+        ("identity", "--identity", identity),
+        ("perceptual distance", "--perceptual", perceptual),
+        ("NIMA", "--nima", nima),
+        ("FID, precision, recall", "--inception", inception),
+    ];
+    let rows = parts.map(|(part, option, network)| match network {
+        Some(NetworkReport { name, milliseconds_per_picture }) => {
+            let cost = milliseconds_per_picture.map_or(NONE.to_owned(), |time| format!("{time:.1}"));
+            vec![part.to_owned(), name.clone(), cost]
+        }
+        None => vec![part.to_owned(), format!("not measured ({option} FILE)"), NONE.to_owned()],
+    });
+    let header = ["measure", "network", "ms a picture"].map(str::to_owned).to_vec();
+    let note = "Measures of pretrained networks carry their file's name.".to_owned();
+    Table { title: "Networks", note, header, rows: rows.to_vec() }
+}
+
+/// What was measured, in one line.
+#[must_use]
+pub fn heading(report: &Report) -> String {
+    let head = &report.head;
+    let what =
+        head.model.as_ref().map_or("Restored pictures".to_owned(), |model| model.display().to_string());
+    let faces = if report.faces.len() == 1 { "face" } else { "faces" };
+    let mut text = format!(
+        "{what} on {} {faces} of {size}×{size} pixels, seed {}",
+        report.faces.len(),
+        head.seed,
+        size = head.size
+    );
+    if let (Some(device), Some(precision)) = (&head.device, &head.precision) {
+        text += &format!(", {device} {precision}");
+    }
+    text
+}
+
+/// The report in Markdown, with columns that line up as plain text.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    let mut text = format!("{}\n", heading(report));
+    for table in tables(report) {
+        text += &format!("\n## {}\n\n{}\n\n{}", table.title, table.note, aligned(&table));
+    }
+    let lists = [("Notes", &report.notes), ("Left out", &report.skipped)];
+    for (title, lines) in lists.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        text += &format!("\n## {title}\n\n");
+        lines.iter().for_each(|line| text += &format!("- {line}\n"));
+    }
+    text
+}
+
+fn aligned(table: &Table) -> String {
+    let escaped = |row: &Vec<String>| row.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = std::iter::once(&table.header).chain(&table.rows).map(escaped).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..table.header.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let rules = widths.iter().enumerate().map(|(column, &width)| {
+        if column == 0 { "-".repeat(width + 2) } else { format!("{}:", "-".repeat(width + 1)) }
+    });
+    let rule = format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
+    line(&rows[0]) + &rule + &rows[1..].iter().map(line).collect::<String>()
+}
