@@ -2,8 +2,8 @@
 //!
 //! Every process has the same weights and its own [`Share`] of each batch; the gradients are averaged before each step.
 //! n processes with `run.batch` = B are one process with n·B. `--data` and `--output` must be the same files for all of them.
-//! Open MPI binds a process to one core unless told otherwise (`--bind-to none`), and kills a second after Ctrl-C; where a
-//! step takes longer, `--mca odls_base_sigkill_timeout 60` leaves the time to save.
+//! Open MPI binds a process to one core unless told otherwise (`--bind-to none`), and kills a second after Ctrl-C: where a
+//! step and a checkpoint take longer, `--mca odls_base_sigkill_timeout SECONDS` leaves the time for them.
 
 use tch::Tensor;
 

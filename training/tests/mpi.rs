@@ -130,8 +130,8 @@ mod under_mpirun {
         let (config, data) = (tiny(folder.path(), 100_000, 2, ""), faces(folder.path()));
         let run = folder.path().join("run");
         let mut command = mpirun();
-        // mpirun itself kills after a second what it interrupted.
-        command.args(["--mca", "odls_base_sigkill_timeout", "60"]);
+        // mpirun waits so long, always, before it kills what it interrupted; a second by default.
+        command.args(["--mca", "odls_base_sigkill_timeout", "5"]);
         train(&mut command, "2", &config, &data, &run);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let patience = Instant::now() + Duration::from_secs(300);
