@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod near_duplicate;
 pub mod optimiser;
 pub mod pair;
+pub mod parallel;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;

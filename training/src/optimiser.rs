@@ -36,6 +36,12 @@ impl AdamW {
         Ok(Self { config: config.clone(), slots, steps: 0 })
     }
 
+    /// The gradients at hand, in the order of the variables' names; to change them in place.
+    #[must_use]
+    pub fn gradients(&self) -> Vec<Tensor> {
+        self.slots.iter().map(|slot| slot.weight.grad()).collect()
+    }
+
     /// One step with the gradients at hand, which it clears. Returns the norm of the gradient before clipping; when
     /// that is not finite nothing is changed.
     ///
@@ -43,13 +49,8 @@ impl AdamW {
     /// [`TchError`].
     pub fn step(&mut self, learning_rate: f64) -> Result<f64, TchError> {
         tch::no_grad(|| {
-            let mut gradients = Vec::with_capacity(self.slots.len());
-            let mut norms = Vec::with_capacity(self.slots.len());
-            for slot in &self.slots {
-                let gradient = slot.weight.grad();
-                norms.push(gradient.f_norm()?);
-                gradients.push(gradient);
-            }
+            let gradients = self.gradients();
+            let norms = gradients.iter().map(Tensor::f_norm).collect::<Result<Vec<_>, _>>()?;
             let norm = f64::try_from(&Tensor::f_stack(&norms, 0)?.f_norm()?)?;
             if norm.is_finite() {
                 self.steps += 1;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet};
+use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet, seeded_noise};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::config::{Difference, Loss, TrainConfig, differences};
+use crate::loader::Share;
 use crate::optimiser::{AdamW, MovingAverage};
+use crate::parallel::{Group, GroupError};
 use crate::run::state::{LossSum, RunState};
 
 /// A run that cannot go on.
@@ -21,6 +23,9 @@ pub enum TrainError {
     /// From libtorch.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// From the other processes of the run.
+    #[error(transparent)]
+    Group(#[from] GroupError),
     /// The configuration cannot be written into the state.
     #[error("the configuration cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -131,14 +136,15 @@ impl Trainer {
     }
 
     /// One optimiser step on clean faces `x` and their degraded versions `x_d`, [N, 3, S, S] in [-1, 1]. They go through
-    /// the network `run.batch` at a time, their gradients summed in fp32; how they are parted changes only the rounding.
+    /// the network `run.batch` at a time, their gradients summed in fp32 and averaged over the processes of `group`; how they
+    /// are parted changes only the rounding.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] on a loss that is not finite; the weights are then as before.
-    pub fn step(&mut self, x: &Tensor, x_d: &Tensor) -> Result<Progress, TrainError> {
+    pub fn step(&mut self, x: &Tensor, x_d: &Tensor, group: &Group) -> Result<Progress, TrainError> {
         let (x, x_d) = (x.f_to_device(self.device)?, x_d.f_to_device(self.device)?);
         let count = x.size()[0];
-        let (gammas, epsilon) = self.draw(&x)?;
+        let (gammas, epsilon) = self.draw(&x, group.share())?;
         let gamma = Tensor::f_from_slice(&gammas)?.f_to_device(self.device)?;
         let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
         let batch = self.config.run.batch as i64;
@@ -151,6 +157,9 @@ impl Trainer {
             share.f_backward()?;
             let _ = loss.f_add_(&share.f_detach()?)?;
         }
+        let mut shared = self.optimiser.gradients();
+        shared.push(loss.shallow_clone());
+        group.average(&mut shared)?;
         let learning_rate = self.config.learning_rate(self.iterations);
         let loss = f64::try_from(&loss)?;
         let gradient_norm = if loss.is_finite() { self.optimiser.step(learning_rate)? } else { f64::NAN };
@@ -167,16 +176,38 @@ impl Trainer {
         Ok(Progress { iterations: self.iterations, loss, gradient_norm, learning_rate })
     }
 
-    /// γ of each face and ε of the shape of `x`, for the iteration at hand. Every iteration has generators of its own, so
-    /// that a resumed run draws what it would have drawn.
-    fn draw(&self, x: &Tensor) -> Result<(Vec<f32>, Tensor), TrainError> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.config.run.seed);
-        rng.set_stream(self.iterations);
-        tch::manual_seed(
-            (self.config.run.seed as i64).wrapping_mul(1_000_003).wrapping_add(self.iterations as i64),
-        );
-        let gammas = (0..x.size()[0]).map(|_| self.schedule.draw(&mut rng) as f32).collect();
-        Ok((gammas, x.f_randn_like()?))
+    /// γ of each face and ε of the shape of `x`. Every sample of the run has generators of its own, known by its number:
+    /// a resumed run draws what it would have drawn, and so do processes or batches that part the samples otherwise.
+    fn draw(&self, x: &Tensor, share: Share) -> Result<(Vec<f32>, Tensor), TrainError> {
+        let (count, side) = (x.size()[0] as u64, x.size()[2] as u32);
+        let first = (self.iterations * share.count + share.rank) * count;
+        // The loader has the streams of the seed itself.
+        let seed = !self.config.run.seed;
+        let gammas = (first..first + count).map(|sample| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(2 * sample);
+            self.schedule.draw(&mut rng) as f32
+        });
+        let epsilon = |sample| seeded_noise(seed, 2 * sample + 1, side);
+        let threads = tch::get_num_threads().max(1) as u64;
+        let part = count.div_ceil(threads).max(1);
+        let noise: Vec<Tensor> = std::thread::scope(|scope| {
+            let parts: Vec<_> = (first..first + count)
+                .step_by(part as usize)
+                .map(|start| start..(start + part).min(first + count))
+                .map(|samples| scope.spawn(move || samples.map(epsilon).collect::<Result<Vec<_>, _>>()))
+                .collect();
+            parts
+                .into_iter()
+                .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect::<Result<Vec<_>, _>>()
+        })?
+        .into_iter()
+        .flatten()
+        .collect();
+        // Dropout alone draws from libtorch's generator.
+        tch::manual_seed((seed as i64).wrapping_mul(1_000_003).wrapping_add(first as i64));
+        Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?.f_to_device(self.device)?))
     }
 
     /// The mean loss (Eq. 6 or 7) of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.

@@ -6,6 +6,7 @@ use restore_core::{DeviceChoice, Precision, faces_from_rgb8};
 use tch::{Kind, Tensor};
 use training::config::TrainConfig;
 use training::degradation::Degradation;
+use training::parallel::Group;
 use training::picture;
 use training::run::state::LossSum;
 use training::trainer::Trainer;
@@ -13,7 +14,7 @@ use training::trainer::Trainer;
 /// Gradients after one step, by the name of the weight, read from the first moment: m = (1 − β₁) g when it was 0.
 fn gradients(config: &TrainConfig, x: &Tensor, x_d: &Tensor) -> (f64, Vec<(String, Tensor)>) {
     let mut trainer = Trainer::new(config, DeviceChoice::Cpu, None).unwrap();
-    let progress = trainer.step(x, x_d).unwrap();
+    let progress = trainer.step(x, x_d, &Group::alone()).unwrap();
     let state = trainer.state(LossSum::default()).unwrap();
     for (name, tensor) in &state.tensors {
         assert_eq!(

@@ -1,27 +1,43 @@
-//! `idm bench`: the speed of a model beside the machine's own peak, measured in the same run.
+//! `idm bench`: the speed of restoration or of training beside the machine's own peak, measured in the same run.
+
+mod measure;
+mod restoration;
+mod training;
 
 use std::path::PathBuf;
-use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
-use restore_core::{
-    Checkpoint, DeviceChoice, DiffusionRestorer, Precision, Restorer, RestorerOptions, device_name,
-};
-use tch::{Device, Kind, Tensor};
+use restore_core::{Checkpoint, DeviceChoice, Precision, device_name};
+use tch::Device;
+
+use crate::config::TrainConfig;
 
 /// Arguments of `idm bench`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("network").required(true).multiple(false).args(["model", "config"])))]
 pub struct BenchArgs {
     /// The model
     #[arg(long, value_name = "FILE")]
-    model: PathBuf,
+    model: Option<PathBuf>,
+    /// An untrained model of this configuration (TOML), see training/configs
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Measure training by --config instead of restoration
+    #[arg(long, conflicts_with = "steps")]
+    train: bool,
+    /// Train on the pictures of this folder, to see whether loading them keeps up; without it on noise
+    #[arg(long, value_name = "DIR", requires = "train")]
+    data: Option<PathBuf>,
+    /// Threads that load and degrade pictures
+    #[arg(long, default_value_t = 2, value_name = "N", requires = "data")]
+    workers: usize,
     /// Width and height of the faces [default: the model's crop size]
     #[arg(long, value_name = "N")]
     size: Option<u32>,
-    /// Faces in one batch
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    batch: usize,
+    /// Faces in one batch [default: 1, in training what the configuration says]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
     /// Sampling steps
     #[arg(long, default_value_t = 1, value_name = "N")]
     steps: usize,
@@ -41,81 +57,54 @@ pub struct BenchArgs {
 /// # Errors
 /// When the model cannot be used at that size.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    ensure!(args.batch > 0, "--batch is 0, must be at least 1");
-    let mut checkpoint = Checkpoint::open(&args.model)?;
+    let Some(path) = &args.config else {
+        ensure!(
+            !args.train,
+            "--train measures the recipe of a configuration; give --config instead of --model"
+        );
+        let path = args.model.as_deref().context("--model is missing")?;
+        return restoration::run(args, Checkpoint::open(path)?, path);
+    };
+    let mut config = TrainConfig::open(path)?;
+    if !args.train {
+        return restoration::run(args, Checkpoint::untrained(&config.model, config.run.seed as i64)?, path);
+    }
     if let Some(size) = args.size {
-        checkpoint.config.crop_size = size;
-        checkpoint.config.validate()?;
+        (config.model.crop_size, config.data.crop) = (size, None);
     }
-    let options = RestorerOptions {
-        device: args.device,
-        precision: Some(args.precision),
-        steps: Some(args.steps),
-        sampler: None,
-    };
-    let restorer = DiffusionRestorer::new(&checkpoint, &args.model, &options)?;
-    let (device, precision, size) =
-        (restorer.device(), restorer.precision(), i64::from(restorer.crop_size()));
-
-    // The machine's clock and its neighbours vary: the peak is taken before and after, and the better one counts.
-    let peak_before = convolution_peak(device, precision.kind(), args.seconds / 4.0)?;
-    let faces = Tensor::f_rand([args.batch as i64, 3, size, size], (Kind::Float, Device::Cpu))?
-        .f_mul_scalar(2.0)?
-        .f_sub_scalar(1.0)?;
-    let seeds: Vec<u64> = (0..args.batch as u64).collect();
-    let seconds = median_seconds(args.seconds, || {
-        let _ = restorer.restore(&faces, &seeds)?;
-        Ok(())
-    })?;
-    let peak = peak_before.max(convolution_peak(device, precision.kind(), args.seconds / 4.0)?);
-
-    let step_flops = restorer.flops(size) as f64;
-    let steps = (args.batch * args.steps) as f64;
-    let achieved = step_flops * steps / seconds;
-    println!("device      {} in {precision}, {} threads", device_name(device), tch::get_num_threads());
-    println!("face        {size}×{size}, batch {}, {} steps", args.batch, args.steps);
-    println!("work        {:.2} GFLOP a step and face", step_flops / 1e9);
-    println!(
-        "time        {:.1} ms a step and face, {:.1} ms a face",
-        seconds / steps * 1e3,
-        seconds / args.batch as f64 * 1e3
-    );
-    println!("speed       {:.3} TFLOP/s", achieved / 1e12);
-    println!("peak        {:.3} TFLOP/s (3×3 convolution, 256 channels, 64×64, {precision})", peak / 1e12);
-    println!("share       {:.0} %", 100.0 * achieved / peak);
-    Ok(())
+    if let Some(batch) = args.batch {
+        (config.run.batch, config.optimiser.accumulate) = (batch, 1);
+    }
+    if args.precision != Precision::Auto {
+        config.run.precision = args.precision;
+    }
+    config.validate()?;
+    training::run(args, &config)
 }
 
-/// FLOP/s of a plain 3×3 convolution of 256 channels at 64×64 in channels-last memory.
-fn convolution_peak(device: Device, kind: Kind, seconds: f64) -> Result<f64> {
-    let _no_grad = tch::no_grad_guard();
-    let channels_last = |tensor: Tensor| -> Result<Tensor> {
-        Ok(tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
-    };
-    let x = channels_last(Tensor::f_rand([1, 256, 64, 64], (Kind::Float, device))?.f_to_kind(kind)?)?;
-    let weight = channels_last(Tensor::f_rand([256, 256, 3, 3], (Kind::Float, device))?.f_to_kind(kind)?)?;
-    let time = median_seconds(seconds, || {
-        let _ = x.f_conv2d(&weight, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1)?;
-        if let Device::Cuda(index) = device {
-            tch::Cuda::synchronize(index as i64);
+/// The part of the report that restoration and training share.
+struct Speed {
+    device: Device,
+    precision: Precision,
+    /// FLOP/s of the network.
+    achieved: f64,
+    /// FLOP/s of the convolution.
+    peak: f64,
+}
+
+impl Speed {
+    fn print(&self) {
+        let Self { precision, achieved, peak, .. } = self;
+        println!("speed       {:.3} TFLOP/s", achieved / 1e12);
+        println!("peak        {:.3} TFLOP/s ({}, {precision})", peak / 1e12, measure::PEAK);
+        println!("share       {:.0} % of the peak", 100.0 * achieved / peak);
+        println!(
+            "device      {} in {precision}, {} threads",
+            device_name(self.device),
+            tch::get_num_threads()
+        );
+        if let Some(bytes) = measure::peak_memory() {
+            println!("memory      {:.2} GB at most", bytes / 1e9);
         }
-        Ok(())
-    })?;
-    Ok(2.0 * 9.0 * 256.0 * 256.0 * 64.0 * 64.0 / time)
-}
-
-/// The median time of a call over about `seconds`, after three calls to warm up; at least five calls.
-fn median_seconds(seconds: f64, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
-    for _ in 0..3 {
-        call()?;
     }
-    let mut times = Vec::new();
-    let start = Instant::now();
-    while times.len() < 5 || start.elapsed().as_secs_f64() < seconds {
-        let begin = Instant::now();
-        call()?;
-        times.push(begin.elapsed().as_secs_f64());
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
 }

@@ -1,6 +1,6 @@
 //! `idm train`: trains a model on a folder of pictures.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -12,8 +12,9 @@ use tch::Tensor;
 use super::interrupt::{self, Outcome};
 use crate::config::{TrainConfig, differences};
 use crate::dataset::FaceDataset;
-use crate::loader::{Loader, LoaderOptions, Share};
+use crate::loader::{Loader, LoaderOptions};
 use crate::pair::PairRecipe;
+use crate::parallel::Group;
 use crate::run::diverged::{self, Report};
 use crate::run::folder::RunFolder;
 use crate::run::log::RunLog;
@@ -53,11 +54,16 @@ pub struct TrainArgs {
     pub workers: usize,
 }
 
-/// Runs `idm train`, to its end or until [`interrupt::requested`].
+/// Runs `idm train`, to its end or until [`interrupt::requested`] in one of the processes that train together.
 ///
 /// # Errors
 /// With what failed and where; the last checkpoint stays.
 pub fn run(args: &TrainArgs) -> Result<Outcome> {
+    let group = Group::join()?;
+    group.end_together(train(args, &group))
+}
+
+fn train(args: &TrainArgs, group: &Group) -> Result<Outcome> {
     let config = TrainConfig::open(&args.config)?;
     let dataset = FaceDataset::open(&args.data, args.targets.as_deref(), config.data.balance)?;
     let folder = RunFolder::new(&args.output);
@@ -67,33 +73,47 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
             args.output.display()
         );
     }
-    folder.prepare()?;
+    if group.is_first() {
+        folder.prepare()?;
+    }
     let mut trainer = Trainer::new(&config, args.device, args.init.as_deref())?;
-    let unlogged = if args.resume { resume(&mut trainer, &folder, &config)? } else { LossSum::default() };
-    let samples = samples(args, &dataset, &config)?;
+    let unlogged =
+        if args.resume { resume(&mut trainer, &folder, &config, group)? } else { LossSum::default() };
     let options = LoaderOptions {
         recipe: PairRecipe::of(&config),
         batch: config.faces_per_step(),
-        share: Share::WHOLE,
+        share: group.share(),
         seed: config.run.seed,
         workers: args.workers,
     };
+    let record = if group.is_first() {
+        let faces_per_step = config.faces_per_step() * group.share().count as usize;
+        let log = RunLog::open(&folder, faces_per_step, trainer.iterations(), unlogged)?;
+        let samples = samples(args, &dataset, &config)?;
+        let bar = progress_bar(config.run.iterations, trainer.iterations());
+        Some(Record { log, samples, bar, saved: args.resume.then_some(trainer.iterations()) })
+    } else {
+        None
+    };
     let mut loader = Loader::start(dataset, &options, trainer.iterations());
     interrupt::listen()?;
-    let log = RunLog::open(&folder, config.faces_per_step(), trainer.iterations(), unlogged)?;
-    let bar = progress_bar(config.run.iterations, trainer.iterations());
-    let saved = args.resume.then_some(trainer.iterations());
-    let mut run = Run { config, folder, trainer, log, samples, bar, saved };
+    let mut run = Run { config, folder, trainer, record, group };
     run.train(&mut loader)?;
-    run.bar.finish_and_clear();
-    report(&run, &loader)
+    run.report(&loader)
 }
 
 /// A run under way.
-struct Run {
+struct Run<'a> {
     config: TrainConfig,
     folder: RunFolder,
     trainer: Trainer,
+    /// Of the first process alone.
+    record: Option<Record>,
+    group: &'a Group,
+}
+
+/// What a run shows and writes.
+struct Record {
     log: RunLog,
     samples: Samples,
     bar: ProgressBar,
@@ -101,25 +121,32 @@ struct Run {
     saved: Option<u64>,
 }
 
-impl Run {
+impl Run<'_> {
     fn train(&mut self, loader: &mut Loader) -> Result<()> {
-        while !self.finished() && !interrupt::requested() {
+        while !self.finished() && !self.group.any(interrupt::requested()) {
             let waiting = Instant::now();
             let (targets, degraded) = loader.next_batch()?;
             let waited = waiting.elapsed();
             let progress = self.step(&targets, &degraded)?;
-            self.bar.set_position(progress.iterations);
-            if let Some(line) = self.log.record(&progress, waited)? {
-                self.bar.set_message(format!("loss {:.4}  {:.1} faces/s", line.loss, line.rate));
+            let finished = self.finished();
+            let Some(record) = &mut self.record else {
+                continue;
+            };
+            record.bar.set_position(progress.iterations);
+            if let Some(line) = record.log.record(&progress, waited)? {
+                record.bar.set_message(format!("loss {:.4}  {:.1} faces/s", line.loss, line.rate));
             }
-            if progress.iterations.is_multiple_of(self.config.evaluation.interval) || self.finished() {
-                self.look()?;
+            if progress.iterations.is_multiple_of(self.config.evaluation.interval) || finished {
+                record.look(&self.trainer, &self.config)?;
             }
             if progress.iterations.is_multiple_of(self.config.run.checkpoint) {
-                self.save()?;
+                record.save(&self.trainer, &self.folder)?;
             }
         }
-        self.save()
+        match &mut self.record {
+            Some(record) => record.save(&self.trainer, &self.folder),
+            None => Ok(()),
+        }
     }
 
     fn finished(&self) -> bool {
@@ -128,7 +155,7 @@ impl Run {
 
     /// One iteration; one that diverges leaves its batch in the run's folder.
     fn step(&mut self, targets: &Tensor, degraded: &Tensor) -> Result<Progress> {
-        let error = match self.trainer.step(targets, degraded) {
+        let error = match self.trainer.step(targets, degraded, self.group) {
             Ok(progress) => return Ok(progress),
             Err(error) => error,
         };
@@ -137,43 +164,77 @@ impl Run {
         };
         let report =
             Report { iteration: *iteration, loss: loss.to_string(), gradient_norm: norm.to_string(), gammas };
-        let note = match diverged::save(&self.folder, targets, degraded, &report) {
+        let saved = diverged::save(&self.folder, targets, degraded, &report, self.group.share());
+        // The loss is the mean over all processes, so all of them are here; the first to end will end the others.
+        self.group.wait();
+        let note = match saved {
             Ok(folder) => format!("Its batch is in {}", folder.display()),
             Err(reason) => format!("Its batch could not be saved: {reason}"),
         };
         bail!("{error}. {note}")
     }
 
+    fn report(&self, loader: &Loader) -> Result<Outcome> {
+        match loader.broken_pictures() {
+            0 => {}
+            1 => eprintln!("1 broken picture was passed over; see the warning above"),
+            count => eprintln!("{count} broken pictures were passed over; see the warnings above"),
+        }
+        let outcome = if self.finished() { Outcome::Finished } else { Outcome::Interrupted };
+        if let Some(record) = &self.record {
+            record.bar.finish_and_clear();
+            let model = self.folder.file(RunFolder::MODEL);
+            println!("{} iterations done, model in {}", self.trainer.iterations(), model.display());
+            if outcome == Outcome::Interrupted {
+                println!("interrupted; go on with --resume");
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+impl Record {
     /// Restores the faces looked at with the averaged weights.
-    fn look(&mut self) -> Result<()> {
+    fn look(&mut self, trainer: &Trainer, config: &TrainConfig) -> Result<()> {
         if self.samples.count() == 0 {
             return Ok(());
         }
-        let model = self.trainer.averaged_model()?;
-        let look = self.samples.look(&model, self.trainer.device(), self.config.run.precision)?;
-        Ok(self.log.look(self.trainer.iterations(), &look)?)
+        let model = trainer.averaged_model()?;
+        let look = self.samples.look(&model, trainer.device(), config.run.precision)?;
+        Ok(self.log.look(trainer.iterations(), &look)?)
     }
 
-    fn save(&mut self) -> Result<()> {
-        let iterations = self.trainer.iterations();
+    fn save(&mut self, trainer: &Trainer, folder: &RunFolder) -> Result<()> {
+        let iterations = trainer.iterations();
         if self.saved == Some(iterations) {
             return Ok(());
         }
-        self.folder.save(&self.trainer, self.log.unlogged())?;
+        folder.save(trainer, self.log.unlogged())?;
         self.saved = Some(iterations);
         Ok(self.log.plot()?)
     }
 }
 
 /// Puts the trainer where the run's last checkpoint was; names what the configuration changed since.
-fn resume(trainer: &mut Trainer, folder: &RunFolder, config: &TrainConfig) -> Result<LossSum> {
+fn resume(trainer: &mut Trainer, folder: &RunFolder, config: &TrainConfig, group: &Group) -> Result<LossSum> {
+    // Loading may put the state before a damaged one in its place: one process does, then the others look.
+    if !group.is_first() {
+        group.wait();
+    }
     let found = folder.load().context("cannot resume")?;
-    if let Some(warning) = &found.warning {
+    if group.is_first() {
+        group.wait();
+    }
+    if group.is_first()
+        && let Some(warning) = &found.warning
+    {
         eprintln!("warning: {warning}");
     }
     trainer.resume(&found.state, &found.path).context("cannot resume")?;
-    for difference in differences(&found.state.config, config)? {
-        eprintln!("changed since the run stopped: {difference}");
+    if group.is_first() {
+        for difference in differences(&found.state.config, config)? {
+            eprintln!("changed since the run stopped: {difference}");
+        }
     }
     Ok(found.state.unlogged)
 }
@@ -191,19 +252,4 @@ fn progress_bar(iterations: u64, done: u64) -> ProgressBar {
     let bar = ProgressBar::new(iterations).with_style(style).with_position(done);
     bar.reset_eta();
     bar
-}
-
-fn report(run: &Run, loader: &Loader) -> Result<Outcome> {
-    match loader.broken_pictures() {
-        0 => {}
-        1 => eprintln!("1 broken picture was passed over; see the warning above"),
-        count => eprintln!("{count} broken pictures were passed over; see the warnings above"),
-    }
-    let model: &Path = &run.folder.file(RunFolder::MODEL);
-    println!("{} iterations done, model in {}", run.trainer.iterations(), model.display());
-    if run.finished() {
-        return Ok(Outcome::Finished);
-    }
-    println!("interrupted; go on with --resume");
-    Ok(Outcome::Interrupted)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tch::Tensor;
 
 use super::folder::RunFolder;
+use crate::loader::Share;
 use crate::picture::{self, PictureError};
 
 /// A batch that cannot be saved.
@@ -36,7 +37,8 @@ pub struct Report<'a> {
 }
 
 /// Writes the pairs, [N, 3, S, S] in [-1, 1], as `00-target.png` and `00-degraded.png` to the run's folder
-/// `diverged/ITERATION`, beside the report in `batch.json`. Returns that folder's name.
+/// `diverged/ITERATION`, beside the report in `batch.json`. Returns that folder's name, which among several processes
+/// ends in the number of this one.
 ///
 /// # Errors
 /// [`DivergedError`].
@@ -45,8 +47,13 @@ pub fn save(
     targets: &Tensor,
     degraded: &Tensor,
     report: &Report,
+    share: Share,
 ) -> Result<std::path::PathBuf, DivergedError> {
-    let output = folder.file("diverged").join(format!("{:06}", report.iteration));
+    let mut name = format!("{:06}", report.iteration);
+    if share.count > 1 {
+        name.push_str(&format!("-process{}", share.rank));
+    }
+    let output = folder.file("diverged").join(name);
     picture::prepare_output_folder(&output)?;
     let side = targets.size()[2] as u32;
     for (kind, faces) in [("target", targets), ("degraded", degraded)] {

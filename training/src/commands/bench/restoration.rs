@@ -1,0 +1,53 @@
+//! The speed of restoring faces.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use restore_core::{Checkpoint, DiffusionRestorer, Restorer, RestorerOptions};
+use tch::{Device, Kind, Tensor};
+
+use super::measure::{convolution_peak, median_seconds};
+use super::{BenchArgs, Speed};
+
+/// Measures the restoration of faces of noise by `checkpoint`; `path` is for messages.
+pub fn run(args: &BenchArgs, mut checkpoint: Checkpoint, path: &Path) -> Result<()> {
+    let batch = args.batch.unwrap_or(1);
+    ensure!(batch > 0, "--batch is 0, must be at least 1");
+    if let Some(size) = args.size {
+        checkpoint.config.crop_size = size;
+        checkpoint.config.validate()?;
+    }
+    let options = RestorerOptions {
+        device: args.device,
+        precision: Some(args.precision),
+        steps: Some(args.steps),
+        sampler: None,
+    };
+    let restorer = DiffusionRestorer::new(&checkpoint, path, &options)?;
+    let (device, precision, size) =
+        (restorer.device(), restorer.precision(), i64::from(restorer.crop_size()));
+
+    // The machine's clock and its neighbours vary: the peak is taken before and after, and the better one counts.
+    let peak_before = convolution_peak(device, precision.kind(), args.seconds / 4.0)?;
+    let faces = Tensor::f_rand([batch as i64, 3, size, size], (Kind::Float, Device::Cpu))?
+        .f_mul_scalar(2.0)?
+        .f_sub_scalar(1.0)?;
+    let seeds: Vec<u64> = (0..batch as u64).collect();
+    let seconds = median_seconds(args.seconds, || {
+        let _ = restorer.restore(&faces, &seeds)?;
+        Ok(())
+    })?;
+    let peak = peak_before.max(convolution_peak(device, precision.kind(), args.seconds / 4.0)?);
+
+    let step_flops = restorer.flops(size) as f64;
+    let steps = (batch * args.steps) as f64;
+    println!("face        {size}×{size}, batch {batch}, {} steps", args.steps);
+    println!("work        {:.2} GFLOP a step and face", step_flops / 1e9);
+    println!(
+        "time        {:.1} ms a step and face, {:.1} ms a face",
+        seconds / steps * 1e3,
+        seconds / batch as f64 * 1e3
+    );
+    Speed { device, precision, achieved: step_flops * steps / seconds, peak }.print();
+    Ok(())
+}
