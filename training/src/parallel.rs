@@ -30,7 +30,7 @@ pub enum GroupError {
 }
 
 /// How many processes `mpirun` started, by the variable that Open MPI sets for each of them; 1 without it.
-fn processes_of_mpirun() -> u64 {
+pub fn processes_of_mpirun() -> u64 {
     std::env::var("OMPI_COMM_WORLD_SIZE").ok().and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 

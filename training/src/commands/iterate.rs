@@ -16,6 +16,7 @@ use crate::config::TrainConfig;
 use crate::data_config::DataKind;
 use crate::enhance::Shard;
 use crate::iteration::{Comparison, DataIdentity, Record, Settings, Sides, Stage};
+use crate::parallel::processes_of_mpirun;
 use crate::picture;
 use crate::run::folder::RunFolder;
 
@@ -70,6 +71,11 @@ pub struct IterateArgs {
 /// Unusable arguments (before anything is trained), a RUN of something else, and what stops a stage; the same command then
 /// goes on from there.
 pub fn run(args: &IterateArgs) -> Result<Outcome> {
+    ensure!(
+        processes_of_mpirun() <= 1,
+        "idm iterate runs in one process: under mpirun use idm train for both trainings (the second with --init and \
+         --targets), and idm enhance --shard in between"
+    );
     interrupt::listen()?;
     let config = TrainConfig::open(&args.config)?;
     check(args, &config)?;
