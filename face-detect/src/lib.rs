@@ -12,6 +12,7 @@
 //! frame of width `w` spans `-0.5` to `w - 0.5`. Images are OpenCV `Mat`s.
 
 mod align;
+mod detail;
 mod detector;
 mod error;
 mod face;
@@ -28,6 +29,7 @@ mod warp;
 mod yunet;
 
 pub use align::align;
+pub use detail::FaceDetail;
 pub use detector::{DetectOptions, FaceDetector};
 pub use error::DetectError;
 pub use face::{BoundingBox, Face, Point};
