@@ -18,5 +18,6 @@ mod pixels;
 mod plugin;
 mod qos;
 mod stats;
+mod temporal;
 
 pub use plugin::plugin_register_static;
