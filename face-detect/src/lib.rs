@@ -25,6 +25,7 @@ mod region;
 mod similarity;
 mod template;
 mod tone;
+mod track;
 mod warp;
 mod yunet;
 
@@ -38,3 +39,4 @@ pub use paste::{Correction, PasteOptions, correction, paste};
 pub use region::{Region, face_region};
 pub use similarity::{Similarity, face_to_crop};
 pub use template::template;
+pub use track::{FaceTracker, Track, TrackOptions, TrackState};
