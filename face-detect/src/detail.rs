@@ -52,6 +52,12 @@ impl FaceDetail {
         Ok(Self { crop_size, support, change, mask })
     }
 
+    /// Width and height of the crop.
+    #[must_use]
+    pub fn crop_size(&self) -> u32 {
+        self.crop_size
+    }
+
     /// The correction of a frame in which `to_crop` carries the face to the crop: `mask · strength · warp⁻¹(change)`.
     /// `None` when it would change nothing, because the mask misses the frame or the strength is 0. Where the warp
     /// shrinks (a face that was enlarged for the crop) the change is filtered first.

@@ -10,6 +10,7 @@ pub mod facerestore;
 #[cfg(test)]
 mod fixtures;
 mod locate;
+mod message;
 mod meta;
 mod open;
 mod overlap;

@@ -6,8 +6,8 @@
 //! what moves within the face, and what its landmarks were off by.
 
 use opencv::core::{
-    self, BORDER_REPLICATE, CV_32F, Mat, MatTraitConst, MatTraitConstManual, MatTraitManual, Ptr, Scalar, Size, Vec2f,
-    Vec3b, no_array,
+    self, BORDER_REPLICATE, CV_32F, Mat, MatTraitConst, MatTraitConstManual, MatTraitManual, Ptr, Scalar,
+    Size, Vec2f, Vec3b, no_array,
 };
 use opencv::imgproc::{self, INTER_AREA, INTER_CUBIC, INTER_LINEAR};
 use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_ULTRAFAST, DenseOpticalFlowTrait};
@@ -180,8 +180,12 @@ mod tests {
             let recalled = Recall::new().unwrap().recall(&memory, &with_noise(&crop(x, y), 4)).unwrap();
             let moved = mean_difference(&recalled.restored, &restored_of(&crop(x, y)), INNER);
             let unmoved = mean_difference(&memory.restored, &restored_of(&crop(x, y)), INNER);
-            assert!(moved < 3.0 && (moved < 0.5 * unmoved || unmoved == 0.0), "({x}, {y}): {moved} of {unmoved}");
-            let agreement = core::mean(&Mat::roi(&recalled.agreement, INNER).unwrap(), &no_array()).unwrap()[0];
+            assert!(
+                moved < 3.0 && (moved < 0.5 * unmoved || unmoved == 0.0),
+                "({x}, {y}): {moved} of {unmoved}"
+            );
+            let agreement =
+                core::mean(&Mat::roi(&recalled.agreement, INNER).unwrap(), &no_array()).unwrap()[0];
             assert!(agreement > 0.8, "({x}, {y}): {agreement}");
         }
     }
@@ -194,7 +198,8 @@ mod tests {
         let patch = Mat::roi(&crop(0, 0), Rect::new(100, 40, 40, 24)).unwrap().try_clone().unwrap();
         patch.copy_to(&mut Mat::roi_mut(&mut changed, Rect::new(70, 80, 40, 24)).unwrap()).unwrap();
         let recalled = Recall::new().unwrap().recall(&memory, &changed).unwrap();
-        let restored = Mat::new_rows_cols_with_default(SIDE, SIDE, opencv::core::CV_8UC3, Scalar::all(200.0)).unwrap();
+        let restored =
+            Mat::new_rows_cols_with_default(SIDE, SIDE, opencv::core::CV_8UC3, Scalar::all(200.0)).unwrap();
         let blended = recalled.blend(&restored, 0.5).unwrap();
         let share = |x, y| {
             let (old, new) = (recalled.restored.at_2d::<Vec3b>(y, x).unwrap()[1], 200.0);

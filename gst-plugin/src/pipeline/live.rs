@@ -124,8 +124,7 @@ impl LiveRestoration {
                 Ok(details) => {
                     collected.took = Some(finished.took);
                     let each = finished.took / details.len().max(1) as u32;
-                    self.time_per_face =
-                        Some(self.time_per_face.map_or(each, |mean| (mean * 3 + each) / 4));
+                    self.time_per_face = Some(self.time_per_face.map_or(each, |mean| (mean * 3 + each) / 4));
                     for (id, detail) in details {
                         let before = self.newest.get(&id).map(|newest| (newest.shown, newest.shown_at));
                         let (shown, shown_at) = before.unwrap_or((0.0, finished.time));
@@ -183,7 +182,12 @@ impl LiveRestoration {
 
     /// The newest detail of a face, the share of it to show at `now`, 0 to 1, and its age. The share is full up to half
     /// of `max_age`, falls to 0 at `max_age`, and changes by no more than a ramp of 150 ms allows.
-    pub fn detail(&mut self, id: u64, now: Duration, max_age: Duration) -> Option<(&FaceDetail, f32, Duration)> {
+    pub fn detail(
+        &mut self,
+        id: u64,
+        now: Duration,
+        max_age: Duration,
+    ) -> Option<(&FaceDetail, f32, Duration)> {
         let newest = self.newest.get_mut(&id)?;
         let age = now.saturating_sub(newest.time);
         let half = max_age.as_secs_f32() / 2.0;
@@ -230,8 +234,9 @@ fn work(mut restoration: Restoration, jobs: &Receiver<Job>, finished: &Sender<Fi
 
 fn restore(restoration: &mut Restoration, job: &Job) -> Result<Vec<(u64, FaceDetail)>, FrameError> {
     let restored = restoration.restore(&job.faces, &job.options)?;
-    let details = job.faces.iter().zip(&restored).map(|(face, restored)| {
-        Ok((face.id, FaceDetail::between(&face.crop, restored, job.keep_color)?))
-    });
+    let details =
+        job.faces.iter().zip(&restored).map(|(face, restored)| {
+            Ok((face.id, FaceDetail::between(&face.crop, restored, job.keep_color)?))
+        });
     details.collect()
 }

@@ -211,7 +211,9 @@ fn show_newest(
     let (width, height) = frame.layout().size();
     for track in tracks {
         let Some((detail, share, age)) = live.detail(track.id, time, options.max_age) else { continue };
-        let Ok(to_crop) = face_detect::face_to_crop(&track.face.landmarks, detail.crop_size()) else { continue };
+        let Ok(to_crop) = face_detect::face_to_crop(&track.face.landmarks, detail.crop_size()) else {
+            continue;
+        };
         let strength = options.paste.strength * share;
         let correction =
             timings.time(Stage::Paste, || detail.correction(&to_crop, width, height, strength))?;

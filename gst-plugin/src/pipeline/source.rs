@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use face_detect::{DetectOptions, Face, FaceDetector, FaceTracker, InputSize, Track, TrackOptions, TrackState};
+use face_detect::{
+    DetectOptions, Face, FaceDetector, FaceTracker, InputSize, Track, TrackOptions, TrackState,
+};
 use opencv::core::Mat;
 
 use crate::error::FrameError;
