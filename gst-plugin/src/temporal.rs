@@ -203,7 +203,7 @@ mod tests {
         let blended = recalled.blend(&restored, 0.5).unwrap();
         let share = |x, y| {
             let (old, new) = (recalled.restored.at_2d::<Vec3b>(y, x).unwrap()[1], 200.0);
-            (f32::from(blended.at_2d::<Vec3b>(y, x).unwrap()[1]) - new) / (f32::from(*&old) - new)
+            (f32::from(blended.at_2d::<Vec3b>(y, x).unwrap()[1]) - new) / (f32::from(old) - new)
         };
         assert!((share(180, 180) - 0.5).abs() < 0.05, "{}", share(180, 180));
         assert!(recalled.agreement.at_2d::<f32>(92, 90).unwrap() < &0.5);
