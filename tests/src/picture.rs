@@ -113,8 +113,13 @@ impl Picture {
     /// Peak signal-to-noise ratio within `area`, in dB; infinite when equal.
     #[must_use]
     pub fn psnr(&self, other: &Self, area: Region) -> f64 {
-        let squared = self.mean(other, area, |difference| difference * difference);
-        10.0 * (255.0_f64.powi(2) / squared).log10()
+        10.0 * (255.0_f64.powi(2) / self.squared_difference(other, area)).log10()
+    }
+
+    /// Mean squared difference of the bytes within `area`, in levels².
+    #[must_use]
+    pub fn squared_difference(&self, other: &Self, area: Region) -> f64 {
+        self.mean(other, area, |difference| difference * difference)
     }
 
     fn mean(&self, other: &Self, area: Region, measure: impl Fn(f64) -> f64) -> f64 {
@@ -126,14 +131,18 @@ impl Picture {
         differences.sum::<f64>() / a.rgb.len() as f64
     }
 
-    fn from_bgr(image: &Mat) -> Self {
+    /// From OpenCV's order of channels.
+    #[must_use]
+    pub fn from_bgr(image: &Mat) -> Self {
         let mut rgb = Mat::default();
         imgproc::cvt_color_def(image, &mut rgb, imgproc::COLOR_BGR2RGB).unwrap();
         let rgb_bytes = rgb.data_bytes().unwrap().to_vec();
         Self { width: rgb.cols() as usize, height: rgb.rows() as usize, rgb: rgb_bytes }
     }
 
-    fn to_bgr(&self) -> Mat {
+    /// In OpenCV's order of channels.
+    #[must_use]
+    pub fn to_bgr(&self) -> Mat {
         let (rows, columns) = (self.height as i32, self.width as i32);
         let rgb = Mat::new_rows_cols_with_bytes::<Vec3b>(rows, columns, &self.rgb).unwrap();
         let mut bgr = Mat::default();
