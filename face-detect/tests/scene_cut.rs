@@ -1,4 +1,5 @@
-//! Scene cuts, and what is none. A tracker that is told to detect only once asks again at a cut and at no other time.
+//! Scene cuts, and what is none. A tracker that is told to detect only once asks again at a cut and at no
+//! other time.
 
 mod common;
 

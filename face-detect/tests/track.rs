@@ -40,8 +40,8 @@ fn a_still_head_keeps_still() {
     }
 }
 
-/// Largest and mean error of the tracked landmarks, in shares of the face's width, in a noisy clip of the astronaut moved so; what is
-/// expected are the first frame's landmarks, moved as the picture is.
+/// Largest and mean error of the tracked landmarks, in shares of the face's width, in a noisy clip of the
+/// astronaut moved so; what is expected are the first frame's landmarks, moved as the picture is.
 fn errors(interval: u32, motion: impl Fn(f64) -> Similarity) -> (f64, f64) {
     let image = photo("astronaut.png");
     let mut rig = Rig::new(interval);
@@ -179,7 +179,8 @@ fn the_man_in_the_car_is_one_man() {
         let found = detector.faces(small).unwrap()[0];
         let distance = |a: Point, b: Point| (a.x - b.x).hypot(a.y - b.y) / found.bbox.width;
         let error = found.landmarks.into_iter().zip(track.face.landmarks).map(|(a, b)| distance(a, b));
-        // He talks and turns his head. Measured: 0.07 at most, 0.027 on average, where detections tremble by 0.03.
+        // He talks and turns his head. Measured: 0.07 at most, 0.027 on average, where detections tremble by
+        // 0.03.
         assert!(error.sum::<f32>() / 5.0 < 0.15, "{found:?} {track:?}");
         raw.push(found.landmarks);
         tracked.push(track.face.landmarks);

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use common::clip::*;
 use common::{part, photo};
-use face_detect::{DetectError, DetectOptions, Face, FaceTracker, Region, Track, TrackOptions, TrackState};
+use face_detect::{
+    BoundingBox, DetectError, DetectOptions, Face, FaceTracker, Region, Track, TrackOptions, TrackState,
+};
 use opencv::core::{CV_8UC3, CV_32FC3, Mat, Rect, Scalar, Size};
 use opencv::imgproc::{INTER_AREA, resize};
 use opencv::prelude::*;
@@ -224,6 +226,34 @@ fn bad_arguments_are_errors() {
         let error = tracker.update(small, size, Duration::ZERO, &options, detect).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
+}
+
+#[test]
+fn what_is_no_face_is_left_out() {
+    let mut script = Script::new(1);
+    let face = script.face;
+    let with_box = |x, width| Face { bbox: BoundingBox { x, width, ..face.bbox }, ..face };
+    let with_nose = |x| {
+        let mut broken = face;
+        broken.landmarks[2].x = x;
+        broken
+    };
+    let point = Face { landmarks: [face.landmarks[0]; 5], ..face };
+    let broken = [
+        with_box(1e6, 100.0),
+        with_box(-500.0, 100.0),
+        with_box(600.0, 0.0),
+        with_box(600.0, -10.0),
+        with_box(f32::NAN, 100.0),
+        with_box(600.0, f32::NAN),
+        with_nose(f32::NAN),
+        with_nose(f32::INFINITY),
+        point,
+    ];
+    for _ in 0..3 {
+        assert_eq!(script.next(&broken).0, []);
+    }
+    assert_eq!(script.next(&[face]).0.len(), 1);
 }
 
 #[test]

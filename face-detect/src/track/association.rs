@@ -11,8 +11,8 @@ pub(super) struct Candidate<'a> {
     pub missing: bool,
 }
 
-/// Mean distance of the landmarks, as a share of the larger face's size, beyond which two faces are different ones unless their
-/// boxes overlap by [`LEAST_OVERLAP`].
+/// Mean distance of the landmarks, as a share of the larger face's size, beyond which two faces are different
+/// ones unless their boxes overlap by [`LEAST_OVERLAP`].
 const LARGEST_DISTANCE: f32 = 0.6;
 /// The same where the place is a guess and the looks are alike by [`FAMILIAR`].
 const LARGEST_GUESSED_DISTANCE: f32 = 1.2;
@@ -27,9 +27,9 @@ const UNKNOWN_LIKENESS: f32 = 0.5;
 
 /// For each detected face the index of its track, if it has one. No track is given twice.
 ///
-/// Pairs are taken from the likeliest to the least likely: a pair costs the distance of its landmarks, and more the less
-/// its two faces look alike. Flow brings a track to within a few hundredths of its
-/// face, so that a costly pair never has to make way for a cheap one, and an optimal assignment would decide the same.
+/// Pairs are taken from the likeliest to the least likely: a pair costs the distance of its landmarks, and
+/// more the less its two faces look alike. Flow brings a track to within a few hundredths of its face, so
+/// that a costly pair never has to make way for a cheap one, and an optimal assignment would decide the same.
 pub(super) fn associate(tracks: &[Candidate], detected: &[Candidate]) -> Vec<Option<usize>> {
     let mut pairs = Vec::new();
     for (row, face) in detected.iter().enumerate() {

@@ -13,12 +13,12 @@ use crate::error::DetectError;
 use crate::face::{BoundingBox, Face, Point};
 use crate::similarity::Similarity;
 
-/// How detections correct what flow has carried along. Flow is the more precise from frame to frame and drifts over
-/// seconds; detections tremble and do not drift. Unit: the face's size.
+/// How detections correct what flow has carried along. Flow is the more precise from frame to frame and
+/// drifts over seconds; detections tremble and do not drift. Unit: the face's size.
 const CORRECTION: OneEuroParameters =
     OneEuroParameters { min_cutoff: 0.5, beta: 5.0, derivative_cutoff: 1.0 };
-/// How the result is smoothed: a head at rest is held by the low cutoff, a moving one lags by less than
-/// 1 / (2π · 20) = 0.8 % of its size.
+/// How the result is smoothed: a head at rest is held by the low cutoff; one in steady motion lags by less
+/// than 1 % of its size at any speed (measured), since flow leaves little noise that could open the filter.
 const SMOOTHING: OneEuroParameters =
     OneEuroParameters { min_cutoff: 1.0, beta: 40.0, derivative_cutoff: 5.0 };
 /// Cutoff of the velocity's low-pass filter, Hz.
@@ -27,7 +27,8 @@ const VELOCITY_CUTOFF: f64 = 1.0;
 const LARGEST_DRIFT: f32 = 0.1;
 /// Likeness to itself below which what flow has followed is something else: a hand, another face, a wall.
 const LEAST_LIKENESS: f32 = 0.5;
-/// Share of the smaller of two faces that the larger one may cover: two heads do not get closer without one hiding the other.
+/// Share of the smaller of two faces that the larger one may cover: two heads do not get closer without one
+/// hiding the other.
 const LARGEST_COVERAGE: f32 = 0.5;
 
 /// A face with an identity. Coordinates are pixels of the small picture.
@@ -38,7 +39,7 @@ pub(super) struct TrackedFace {
     pub face: Face,
     /// What it looks like, once that is known.
     pub look: Option<Appearance>,
-    /// Detector runs in a row that did not find it.
+    /// Detector runs in a row that did not find it, since it was lost if it is.
     pub misses: u32,
     pub age: Duration,
     /// Time since the detector found it.
@@ -85,8 +86,11 @@ impl TrackedFace {
         let seconds = interval.as_secs_f64();
         let (tx, ty) = (self.velocity.0 * seconds, self.velocity.1 * seconds);
         self.go(&Similarity { a: 1.0, b: 0.0, tx, ty });
-        self.state = TrackState::Missing;
         self.unseen += interval;
+        if self.state != TrackState::Missing {
+            self.state = TrackState::Missing;
+            self.misses = 0;
+        }
     }
 
     fn go(&mut self, motion: &Similarity) {
@@ -94,8 +98,8 @@ impl TrackedFace {
         self.face = self.after(motion);
     }
 
-    /// Whether the face is where flow says it went, in the picture of this frame. A face that was never seen well
-    /// enough to know its look is believed to be.
+    /// Whether the face is where flow says it went, in the picture of this frame. A face that was never seen
+    /// well enough to know its look is believed to be.
     pub(super) fn is_there(&self, motion: &Similarity, grey: &Mat) -> Result<bool, DetectError> {
         let Some(known) = &self.look else { return Ok(true) };
         let look = Appearance::of(&self.after(motion), grey)?;

@@ -16,8 +16,8 @@ use crate::error::DetectError;
 use crate::face::{BoundingBox, Face};
 use crate::image::to_grey;
 
-/// Overlap (intersection over union) with a detected face from which on a face that was not detected is taken to be behind
-/// it.
+/// Overlap (intersection over union) with a detected face from which on a face that was not detected is taken
+/// to be behind it.
 const HIDING_OVERLAP: f32 = 0.3;
 /// Overlap from which on two faces meet: what is measured of the one behind may be of the one before it.
 const MEETING_OVERLAP: f32 = 0.02;
@@ -85,11 +85,11 @@ impl FaceTracker {
     /// The faces of the next frame, the largest first.
     ///
     /// `small` is the frame at the detector's scale (see
-    /// [`FaceDetector::input_size`](crate::FaceDetector::input_size)), BGR (`CV_8UC3`) or
-    /// grey (`CV_8UC1`), `frame_size` the width and height of the frame itself. `time` is the frame's time stamp;
-    /// where it does not grow, the interval before is used. `detect` is called at most once, when
-    /// the faces of this frame are needed, and returns them in frame pixels; its time is the
-    /// caller's to measure. A change of either size is a reset.
+    /// [`FaceDetector::input_size`](crate::FaceDetector::input_size)), BGR (`CV_8UC3`) or grey (`CV_8UC1`),
+    /// `frame_size` the width and height of the frame itself. `time` is the frame's time stamp; where it does
+    /// not grow, the interval before is used. `detect` is called at most once, when the faces of this frame
+    /// are needed, and returns them in frame pixels; those that have no size, lie outside the frame or whose
+    /// landmarks are degenerate are left out. A change of either size is a reset.
     ///
     /// # Errors
     /// What `detect` returns; the tracks then stay, and it is called again for the next frame. And
@@ -120,7 +120,8 @@ impl FaceTracker {
         if is_detection_due(&self.tracked, self.since_detection, options.detection_interval) {
             let faces = detect()?;
             self.since_detection = Some(0);
-            let faces: Vec<Face> = faces.iter().map(|face| face.resized(factors.0, factors.1)).collect();
+            let small_faces = faces.iter().map(|face| face.resized(factors.0, factors.1));
+            let faces: Vec<Face> = small_faces.filter(|face| picture.shows(face)).collect();
             match_detected(&mut self.tracked, &faces, picture.grey(), &mut self.next_id)?;
         }
         self.end_tracks(options.keep);
