@@ -10,7 +10,7 @@ use common::{part, photo};
 use face_detect::{
     BoundingBox, DetectError, DetectOptions, Face, FaceTracker, Region, Track, TrackOptions, TrackState,
 };
-use opencv::core::{CV_8UC3, CV_32FC3, Mat, Rect, Scalar, Size};
+use opencv::core::{CV_8UC3, CV_32FC3, Mat, Rect, Scalar, Size, add_weighted_def};
 use opencv::imgproc::{INTER_AREA, resize};
 use opencv::prelude::*;
 
@@ -103,6 +103,74 @@ fn a_face_behind_a_hand_comes_back_with_its_id_if_it_comes_soon() {
         assert_eq!(states[59].unwrap().0, id, "{states:?}");
         assert_ne!(states[59].unwrap().1, TrackState::Missing);
     }
+}
+
+#[test]
+fn people_who_moved_while_nobody_saw_them_are_told_apart_by_their_looks() {
+    let (wall, heads) = (background(), [Head::astronaut(), Head::biden()]);
+    let white = Mat::new_rows_cols_with_default(SMALL.1, SMALL.0, CV_8UC3, Scalar::all(255.0)).unwrap();
+    let mut rig = Rig::new(5);
+    let mut begin = None;
+    for frame in 0..30 {
+        // A flash of ten frames, and after it each is nearer to where the other one was.
+        let shift = if frame < 10 { 0.0 } else { 50.0 };
+        let places = [(250.0 + shift, 180.0), (325.0 + shift, 172.0)];
+        let mut picture = wall.try_clone().unwrap();
+        for (head, place) in heads.iter().zip(places) {
+            head.draw(&mut picture, place);
+        }
+        let small = if (10..20).contains(&frame) { &white } else { &noisy(&picture, 3.0, frame + 1) };
+        let tracks = rig.next(small);
+        if (10..20).contains(&frame) {
+            assert!(tracks.iter().all(|track| track.state == TrackState::Missing), "{tracks:?}");
+        } else if !(20..25).contains(&frame) {
+            let now = places.map(|place| id_at(&tracks, place));
+            assert_eq!(now, *begin.get_or_insert(now), "frame {frame}");
+        }
+    }
+}
+
+#[test]
+fn a_hand_that_glides_over_a_face_is_not_taken_for_it() {
+    let (wall, head) = (background(), Head::astronaut());
+    let hand = part(&photo("astronaut.png"), Region { x: 60, y: 300, width: 130, height: 170 });
+    let mut rig = Rig::new(1000);
+    let mut states = Vec::new();
+    for frame in 0..50 {
+        let mut picture = wall.try_clone().unwrap();
+        head.draw(&mut picture, (300.0, 180.0));
+        // It covers the face from frame 30 on.
+        let place = Rect::new((115 + 4 * frame).min(235), 90, 130, 170);
+        hand.copy_to(&mut Mat::roi_mut(&mut picture, place).unwrap()).unwrap();
+        let tracks = rig.next(&noisy(&picture, 3.0, frame + 1));
+        states.push(tracks.first().map(|track| (track.id, track.state)));
+        if frame == 0 {
+            assert_eq!(rig.detector.runs, 1);
+        }
+    }
+    assert_eq!(states[5], Some((0, TrackState::Followed)));
+    assert_eq!(states[34], Some((0, TrackState::Missing)), "{states:?}");
+    // The detector was asked at once and again, although it was to be asked seldom.
+    assert!(rig.detector.runs > 2);
+}
+
+#[test]
+fn a_face_that_dissolves_into_a_wall_is_missed() {
+    let wall = background();
+    let mut with_face = wall.try_clone().unwrap();
+    Head::astronaut().draw(&mut with_face, (300.0, 180.0));
+    let mut rig = Rig::new(1000);
+    let mut states = Vec::new();
+    for frame in 0..30 {
+        // Nothing moves: flow alone would hold on to the wall.
+        let share = (f64::from(frame) / 20.0).min(1.0);
+        let mut picture = Mat::default();
+        add_weighted_def(&with_face, 1.0 - share, &wall, share, 0.0, &mut picture).unwrap();
+        let tracks = rig.next(&noisy(&picture, 3.0, frame + 1));
+        states.push(tracks.first().map(|track| track.state));
+    }
+    assert_eq!(states[5], Some(TrackState::Followed));
+    assert_eq!(states[22], Some(TrackState::Missing), "{states:?}");
 }
 
 /// A tracker over a still picture of one face, whose detector says what the test wants.

@@ -21,7 +21,7 @@ const FAMILIAR: f32 = 0.6;
 /// Overlap (intersection over union) of boxes from which on they may be the same face.
 const LEAST_OVERLAP: f32 = 0.3;
 /// What a face that looks like another person costs, in units of the distance.
-const LOOK_WEIGHT: f32 = 0.5;
+const LOOK_WEIGHT: f32 = 1.0;
 /// Likeness that is taken for granted between faces one of which has no look.
 const UNKNOWN_LIKENESS: f32 = 0.5;
 
