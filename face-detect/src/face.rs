@@ -46,14 +46,25 @@ impl BoundingBox {
 
     /// Intersection over union with `other`, 0 to 1.
     pub(crate) fn overlap(&self, other: &Self) -> f32 {
+        let shared = self.shared_area(other);
+        share(shared, self.area() + other.area() - shared)
+    }
+
+    /// The share of the smaller of both rectangles that the other one covers, 0 to 1.
+    pub(crate) fn coverage(&self, other: &Self) -> f32 {
+        share(self.shared_area(other), self.area().min(other.area()))
+    }
+
+    fn shared_area(&self, other: &Self) -> f32 {
         let extent = |start: f32, length: f32, other_start: f32, other_length: f32| {
             ((start + length).min(other_start + other_length) - start.max(other_start)).max(0.0)
         };
-        let shared = extent(self.x, self.width, other.x, other.width)
-            * extent(self.y, self.height, other.y, other.height);
-        let union = self.area() + other.area() - shared;
-        if union > 0.0 { shared / union } else { 0.0 }
+        extent(self.x, self.width, other.x, other.width) * extent(self.y, self.height, other.y, other.height)
     }
+}
+
+fn share(part: f32, whole: f32) -> f32 {
+    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
 /// A face found in a frame.

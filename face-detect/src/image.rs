@@ -14,8 +14,8 @@ pub(crate) fn check_bgr(what: &'static str, image: &impl MatTraitConst) -> Resul
     Err(wrong(what, "an image of 3 channels with 8 bits each (CV_8UC3)", image))
 }
 
-/// A grey copy (`CV_8UC1`) of an image that is grey already or BGR (`CV_8UC3`); anything else is an error that names
-/// `what`.
+/// A grey copy (`CV_8UC1`) of an image that is grey already or BGR (`CV_8UC3`); anything else is an error
+/// that names `what`.
 pub(crate) fn to_grey(
     what: &'static str,
     image: &(impl MatTraitConst + ToInputArray),

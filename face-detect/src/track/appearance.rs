@@ -13,8 +13,8 @@ use crate::warp::{antialias, warp};
 
 /// Side of a thumbnail in pixels.
 const SIDE: u32 = 24;
-/// Size of the aligned crop of which a thumbnail is a part, and that part's first column and row: it reaches from
-/// the brows to the mouth and holds little background.
+/// Size of the aligned crop of which a thumbnail is a part, and that part's first column and row: it reaches
+/// from the brows to the mouth and holds little background.
 const CROP_SIZE: u32 = 52;
 const OFFSET: (f64, f64) = (14.0, 17.0);
 /// Share of a new look in what is remembered: a face that turns or walks into other light stays itself.
@@ -26,8 +26,8 @@ const RENEWAL: f32 = 0.3;
 pub(super) struct Appearance(Vec<f32>);
 
 impl Appearance {
-    /// The look of `face` in a grey picture (`CV_8UC1`); `None` when the face misses the picture, is degenerate or
-    /// flat.
+    /// The look of `face` in a grey picture (`CV_8UC1`); `None` when the face misses the picture, is
+    /// degenerate or flat.
     pub(super) fn of(face: &Face, grey: &Mat) -> Result<Option<Self>, DetectError> {
         let Ok(to_crop) = face_to_crop(&face.landmarks, CROP_SIZE) else { return Ok(None) };
         let to_thumbnail = to_crop.translated(-OFFSET.0, -OFFSET.1);
@@ -46,7 +46,8 @@ impl Appearance {
         Ok(normalised(values))
     }
 
-    /// How alike two looks are: their correlation, 1 for the same, around 0 for things that have nothing in common.
+    /// How alike two looks are: their correlation, 1 for the same, around 0 for things that have nothing in
+    /// common.
     pub(super) fn likeness(&self, other: &Self) -> f32 {
         self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum()
     }

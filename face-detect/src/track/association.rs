@@ -7,23 +7,29 @@ use crate::face::Face;
 pub(super) struct Candidate<'a> {
     pub face: &'a Face,
     pub look: Option<&'a Appearance>,
+    /// Whether its place is a guess.
+    pub missing: bool,
 }
 
-/// Mean distance of the landmarks, as a share of the larger face's size, beyond which two faces are different ones unless their
-/// boxes overlap by [`LEAST_OVERLAP`].
+/// Mean distance of the landmarks, as a share of the larger face's size, beyond which two faces are different
+/// ones unless their boxes overlap by [`LEAST_OVERLAP`].
 const LARGEST_DISTANCE: f32 = 0.6;
+/// The same where the place is a guess and the looks are alike by [`FAMILIAR`].
+const LARGEST_GUESSED_DISTANCE: f32 = 1.2;
+/// Likeness of a face to itself after a moment out of sight.
+const FAMILIAR: f32 = 0.6;
 /// Overlap (intersection over union) of boxes from which on they may be the same face.
 const LEAST_OVERLAP: f32 = 0.3;
 /// What a face that looks like another person costs, in units of the distance.
-const LOOK_WEIGHT: f32 = 0.5;
+const LOOK_WEIGHT: f32 = 1.0;
 /// Likeness that is taken for granted between faces one of which has no look.
 const UNKNOWN_LIKENESS: f32 = 0.5;
 
 /// For each detected face the index of its track, if it has one. No track is given twice.
 ///
-/// Pairs are taken from the likeliest to the least likely: a pair costs the distance of its landmarks, and more the less
-/// its two faces look alike. Flow brings a track to within a few hundredths of its
-/// face, so that a costly pair never has to make way for a cheap one, and an optimal assignment would decide the same.
+/// Pairs are taken from the likeliest to the least likely: a pair costs the distance of its landmarks, and
+/// more the less its two faces look alike. Flow brings a track to within a few hundredths of its face, so
+/// that a costly pair never has to make way for a cheap one, and an optimal assignment would decide the same.
 pub(super) fn associate(tracks: &[Candidate], detected: &[Candidate]) -> Vec<Option<usize>> {
     let mut pairs = Vec::new();
     for (row, face) in detected.iter().enumerate() {
@@ -47,11 +53,11 @@ pub(super) fn associate(tracks: &[Candidate], detected: &[Candidate]) -> Vec<Opt
 
 fn cost(track: &Candidate, detected: &Candidate) -> Option<f32> {
     let distance = landmark_distance(track.face, detected.face);
-    if distance > LARGEST_DISTANCE && track.face.bbox.overlap(&detected.face.bbox) < LEAST_OVERLAP {
-        return None;
-    }
     let likeness = track.look.zip(detected.look).map_or(UNKNOWN_LIKENESS, |(a, b)| a.likeness(b));
-    Some(distance + LOOK_WEIGHT * (1.0 - likeness))
+    let recognised = track.missing && likeness >= FAMILIAR;
+    let reach = if recognised { LARGEST_GUESSED_DISTANCE } else { LARGEST_DISTANCE };
+    let near = distance <= reach || track.face.bbox.overlap(&detected.face.bbox) >= LEAST_OVERLAP;
+    near.then_some(distance + LOOK_WEIGHT * (1.0 - likeness))
 }
 
 /// Mean distance of the landmarks as a share of the larger face's size.

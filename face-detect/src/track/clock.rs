@@ -13,8 +13,8 @@ pub(super) struct FrameClock {
 }
 
 impl FrameClock {
-    /// The interval from the frame before to the one at `time`: 0 for the first, and the interval before it where time
-    /// stands still or runs backwards.
+    /// The interval from the frame before to the one at `time`: 0 for the first, and the interval before it
+    /// where time stands still or runs backwards.
     pub(super) fn tick(&mut self, time: Duration) -> Duration {
         let Some(last) = self.last.replace(time) else { return Duration::ZERO };
         if let Some(interval) = time.checked_sub(last).filter(|interval| !interval.is_zero()) {

@@ -39,7 +39,7 @@ pub enum TrackState {
     Detected,
     /// Optical flow carried it here from the frame before.
     Followed,
-    /// Out of sight: behind something, or too fast for the flow. Its place is a guess, and nothing should be drawn
-    /// there. It comes back with its id if it is found again in time.
+    /// Out of sight: behind something, or too fast for the flow. Its place is a guess, and nothing should be
+    /// drawn there. It comes back with its id if it is found again in time.
     Missing,
 }

@@ -84,8 +84,9 @@ mod tests {
         assert!((found - expected).abs() < tolerance, "{found} is not {expected}");
     }
 
-    /// Time, noisy value, filtered value: the first rows of groundTruth.csv, which the authors publish with their
-    /// implementations (github.com/casiez/OneEuroFilter) for min_cutoff 1, beta 0.1 and derivative cutoff 1.
+    /// Time, noisy value, filtered value: the first rows of groundTruth.csv, which the authors publish with
+    /// their implementations (github.com/casiez/OneEuroFilter) for min_cutoff 1, beta 0.1 and derivative
+    /// cutoff 1.
     const PUBLISHED: [(f64, f64, f64); 16] = [
         (0.0, -0.0385099, -0.0385099),
         (0.00833333, -0.0280664, -0.0379872),

@@ -1,5 +1,5 @@
-//! How faces move from one picture to the next: sparse optical flow (pyramidal Lucas–Kanade), and per face the similarity
-//! that most of its points agree on.
+//! How faces move from one picture to the next: sparse optical flow (pyramidal Lucas–Kanade), and per face
+//! the similarity that most of its points agree on.
 
 use opencv::calib3d::{RANSAC, estimate_affine_partial_2d};
 use opencv::core::{
@@ -11,7 +11,7 @@ use opencv::video::{build_optical_flow_pyramid, calc_optical_flow_pyr_lk};
 
 use crate::error::DetectError;
 use crate::face::{BoundingBox, Face};
-use crate::similarity::Similarity;
+use crate::similarity::{Similarity, face_to_crop};
 
 /// Points a side of the grid that is followed on each face.
 const GRID: usize = 6;
@@ -56,6 +56,15 @@ impl FlowPicture {
         (self.grey.rows(), self.grey.cols()) == (other.grey.rows(), other.grey.cols())
     }
 
+    /// Whether the face is one, and in the picture at least in part.
+    pub(super) fn shows(&self, face: &Face) -> bool {
+        let (width, height) = (self.grey.cols() as f32, self.grey.rows() as f32);
+        let whole = BoundingBox { x: -0.5, y: -0.5, width, height };
+        let BoundingBox { x, y, width, height } = face.bbox;
+        let finite = [x, y, width, height].iter().all(|value| value.is_finite());
+        finite && face.bbox.coverage(&whole) > 0.0 && face_to_crop(&face.landmarks, 1).is_ok()
+    }
+
     fn pyramid(&mut self) -> opencv::Result<&Vector<Mat>> {
         if self.pyramid.is_empty() {
             let window = Size::new(WINDOW, WINDOW);
@@ -75,8 +84,8 @@ impl FlowPicture {
     }
 }
 
-/// The motion of each face from `before` to `after`, in pixels of these pictures; `None` where too few points could be
-/// followed or they do not agree.
+/// The motion of each face from `before` to `after`, in pixels of these pictures; `None` where too few points
+/// could be followed or they do not agree.
 pub(super) fn follow(
     before: &mut FlowPicture,
     after: &mut FlowPicture,
@@ -163,8 +172,8 @@ struct Followed {
 }
 
 impl Followed {
-    /// The similarity that most points agree on. OpenCV's RANSAC draws from a generator of fixed seed, so the same points
-    /// give the same motion.
+    /// The similarity that most points agree on. OpenCV's RANSAC draws from a generator of fixed seed, so the
+    /// same points give the same motion.
     fn motion(&self, tolerance: f32) -> opencv::Result<Option<Similarity>> {
         let least = LEAST_POINTS.max((LEAST_AGREEMENT * self.tried as f32).ceil() as usize);
         if self.from.len() < least {

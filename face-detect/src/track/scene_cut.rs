@@ -1,30 +1,34 @@
 //! Scene cuts: does this picture continue the one before?
 
-use opencv::core::{Mat, Size};
+use opencv::core::{Mat, Rect, Size};
 use opencv::imgproc::{INTER_AREA, resize};
 use opencv::prelude::*;
 
 use crate::error::DetectError;
 
-/// Longer side of the thumbnails that are compared.
-const THUMBNAIL_SIDE: i32 = 64;
+/// Longer side of the thumbnails that are compared, at most.
+const THUMBNAIL_SIDE: usize = 64;
 /// Side of the blocks in which a thumbnail is compared.
 const BLOCK: usize = 8;
-/// How far a block is looked for in the thumbnail before, in each direction: an eighth of the frame's longer side, a
-/// fast pan.
+/// How far a block is looked for in the thumbnail before, in each direction: an eighth of the frame's longer
+/// side, a fast pan.
 const REACH: usize = 8;
-/// A cut: what the thumbnail before leaves unexplained is more than this share of all there is.
-const CUT_SHARE: f64 = 0.5;
+/// A cut: what the thumbnail before leaves unexplained is more than this share of all there is. Measured:
+/// 0.82 to 0.91 between photos; up to 0.16 in a moving car, 0.31 in fast pans, 0.46 in zooms and 0.24 at a
+/// flash.
+const CUT_SHARE: f64 = 0.65;
 /// Mean deviation from the blocks' means, in grey levels, below which a picture is too flat to tell.
 const FLAT: f64 = 2.0;
+/// The mean deviation that all thumbnails are given, so that fades do not count.
+const CONTRAST: f64 = 16.0;
 
 /// Compares each picture with the one before it, as video encoders decide on key frames: blocks are searched
 /// in the neighbourhood of their place, and if the best matches leave nearly as much unexplained as the
 /// blocks' own means do, the pictures have nothing in common.
 ///
-/// Pans, zooms and moving heads find their blocks. The blocks' means are not compared, so neither fades nor
-/// flashes count. A picture that is nearly of one colour (black, or a flash at its brightest) is
-/// skipped: the next is compared with the one before it.
+/// Pans, zooms and moving heads find their blocks. The blocks' means are not compared and contrasts are made
+/// equal, so neither fades nor flashes count. A picture that is nearly of one colour (black, or a flash at
+/// its brightest) is skipped: the next is compared with the one before it.
 #[derive(Default)]
 pub(super) struct SceneCutDetector {
     previous: Option<Thumbnail>,
@@ -33,12 +37,9 @@ pub(super) struct SceneCutDetector {
 impl SceneCutDetector {
     /// Whether a new scene begins with this grey picture (`CV_8UC1`). The first picture begins none.
     pub(super) fn is_cut(&mut self, grey: &Mat) -> Result<bool, DetectError> {
-        let thumbnail = Thumbnail::of(grey)?;
+        let Some(thumbnail) = Thumbnail::of(grey)? else { return Ok(false) };
         let blocks: Vec<Block> = thumbnail.blocks().collect();
         let own: u32 = blocks.iter().map(Block::deviation).sum();
-        if f64::from(own) < FLAT * (blocks.len() * BLOCK * BLOCK).max(1) as f64 {
-            return Ok(false);
-        }
         let cut = match &self.previous {
             Some(previous) if previous.width == thumbnail.width && previous.height == thumbnail.height => {
                 let unexplained: u32 = blocks.iter().map(|block| previous.best_match(block)).sum();
@@ -75,16 +76,34 @@ impl Block {
 }
 
 impl Thumbnail {
-    fn of(grey: &Mat) -> Result<Self, DetectError> {
-        let at = DetectError::at("shrinking a frame to find scene cuts");
-        let scale = f64::from(THUMBNAIL_SIDE) / f64::from(grey.cols().max(grey.rows()).max(THUMBNAIL_SIDE));
-        let side = |length: i32| ((f64::from(length) * scale).round() as i32).max(1);
-        let size = Size::new(side(grey.cols()), side(grey.rows()));
+    /// The picture's thumbnail, its contrast brought to [`CONTRAST`]; `None` when it is too flat to tell
+    /// anything, or too small to hold a block.
+    fn of(grey: &Mat) -> Result<Option<Self>, DetectError> {
+        // Whole factors shrink ten times as fast as others; what they leave over at the right and the bottom
+        // is no loss.
+        let factor = (grey.cols().max(grey.rows()) as usize).div_ceil(THUMBNAIL_SIDE).max(1);
+        let (width, height) = (grey.cols() as usize / factor, grey.rows() as usize / factor);
+        if width < BLOCK || height < BLOCK {
+            return Ok(None);
+        }
+        let size = Size::new(width as i32, height as i32);
+        let whole = Rect::new(0, 0, size.width * factor as i32, size.height * factor as i32);
         let mut small = Mat::default();
-        resize(grey, &mut small, size, 0.0, 0.0, INTER_AREA)
-            .and_then(|()| Ok(small.data_bytes()?.iter().map(|&value| i16::from(value)).collect()))
-            .map(|pixels| Self::new(size.width as usize, size.height as usize, pixels))
-            .map_err(at)
+        let pixels: Vec<i16> = Mat::roi(grey, whole)
+            .and_then(|part| {
+                resize(&part, &mut small, size, 0.0, 0.0, INTER_AREA)?;
+                Ok(small.data_bytes()?.iter().map(|&value| i16::from(value)).collect())
+            })
+            .map_err(DetectError::at("shrinking a frame to find scene cuts"))?;
+        let plain = Self::new(width, height, pixels);
+        let deviations: Vec<u32> = plain.blocks().map(|block| block.deviation()).collect();
+        let mean = f64::from(deviations.iter().sum::<u32>()) / (deviations.len() * BLOCK * BLOCK) as f64;
+        if mean < FLAT {
+            return Ok(None);
+        }
+        let gain = CONTRAST / mean;
+        let pixels = plain.pixels.iter().map(|&value| (f64::from(value) * gain).round() as i16).collect();
+        Ok(Some(Self::new(width, height, pixels)))
     }
 
     fn new(width: usize, height: usize, pixels: Vec<i16>) -> Self {

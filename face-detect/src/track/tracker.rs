@@ -13,12 +13,14 @@ use super::scene_cut::SceneCutDetector;
 use super::tracked_face::TrackedFace;
 use super::{Track, TrackState};
 use crate::error::DetectError;
-use crate::face::Face;
+use crate::face::{BoundingBox, Face};
 use crate::image::to_grey;
 
-/// Overlap (intersection over union) with a detected face from which on a face that was not detected is taken to be behind
-/// it.
+/// Overlap (intersection over union) with a detected face from which on a face that was not detected is taken
+/// to be behind it.
 const HIDING_OVERLAP: f32 = 0.3;
+/// Overlap from which on two faces meet: what is measured of the one behind may be of the one before it.
+const MEETING_OVERLAP: f32 = 0.02;
 /// Detector runs in a row that may miss a face which flow still follows.
 const LARGEST_MISSES: u32 = 2;
 
@@ -83,11 +85,11 @@ impl FaceTracker {
     /// The faces of the next frame, the largest first.
     ///
     /// `small` is the frame at the detector's scale (see
-    /// [`FaceDetector::input_size`](crate::FaceDetector::input_size)), BGR (`CV_8UC3`) or
-    /// grey (`CV_8UC1`), `frame_size` the width and height of the frame itself. `time` is the frame's time stamp;
-    /// where it does not grow, the interval before is used. `detect` is called at most once, when
-    /// the faces of this frame are needed, and returns them in frame pixels; its time is the
-    /// caller's to measure. A change of either size is a reset.
+    /// [`FaceDetector::input_size`](crate::FaceDetector::input_size)), BGR (`CV_8UC3`) or grey (`CV_8UC1`),
+    /// `frame_size` the width and height of the frame itself. `time` is the frame's time stamp; where it does
+    /// not grow, the interval before is used. `detect` is called at most once, when the faces of this frame
+    /// are needed, and returns them in frame pixels; those that have no size, lie outside the frame or whose
+    /// landmarks are degenerate are left out. A change of either size is a reset.
     ///
     /// # Errors
     /// What `detect` returns; the tracks then stay, and it is called again for the next frame. And
@@ -118,7 +120,8 @@ impl FaceTracker {
         if is_detection_due(&self.tracked, self.since_detection, options.detection_interval) {
             let faces = detect()?;
             self.since_detection = Some(0);
-            let faces: Vec<Face> = faces.iter().map(|face| face.resized(factors.0, factors.1)).collect();
+            let small_faces = faces.iter().map(|face| face.resized(factors.0, factors.1));
+            let faces: Vec<Face> = small_faces.filter(|face| picture.shows(face)).collect();
             match_detected(&mut self.tracked, &faces, picture.grey(), &mut self.next_id)?;
         }
         self.end_tracks(options.keep);
@@ -165,7 +168,14 @@ impl FaceTracker {
     /// Smooths every face for this frame and lists them.
     fn publish(&mut self, interval: Duration, factors: (f32, f32)) {
         self.tracks.clear();
-        for tracked in &mut self.tracked {
+        let boxes: Vec<BoundingBox> = self.tracked.iter().map(|tracked| tracked.face.bbox).collect();
+        for (index, tracked) in self.tracked.iter_mut().enumerate() {
+            let meets = |(other, bbox): (usize, &BoundingBox)| {
+                other != index && bbox.overlap(&boxes[index]) > MEETING_OVERLAP
+            };
+            if !boxes.iter().enumerate().any(meets) {
+                tracked.measure_velocity(interval);
+            }
             let face = tracked.smoothed(interval).resized(factors.0.recip(), factors.1.recip());
             let TrackedFace { id, state, age, unconfirmed, .. } = *tracked;
             self.tracks.push(Track { id, face, state, age, unconfirmed });
@@ -192,11 +202,18 @@ fn match_detected(
     next_id: &mut u64,
 ) -> Result<(), DetectError> {
     let looks = faces.iter().map(|face| Appearance::of(face, grey)).collect::<Result<Vec<_>, _>>()?;
-    let detected: Vec<Candidate> =
-        faces.iter().zip(&looks).map(|(face, look)| Candidate { face, look: look.as_ref() }).collect();
+    let detected: Vec<Candidate> = faces
+        .iter()
+        .zip(&looks)
+        .map(|(face, look)| Candidate { face, look: look.as_ref(), missing: false })
+        .collect();
     let known: Vec<Candidate> = tracked
         .iter()
-        .map(|tracked| Candidate { face: &tracked.face, look: tracked.look.as_ref() })
+        .map(|tracked| Candidate {
+            face: &tracked.face,
+            look: tracked.look.as_ref(),
+            missing: tracked.state == TrackState::Missing,
+        })
         .collect();
     let assigned = associate(&known, &detected);
 
@@ -211,6 +228,8 @@ fn match_detected(
     for ((face, look), track) in faces.iter().zip(looks).zip(assigned) {
         match track {
             Some(index) => tracked[index].confirm(face, look),
+            // Of a face that breaks up (strong compression), the detector may report a part as a second face.
+            None if tracked.iter().any(|known| known.holds(&face.bbox)) => {}
             None => {
                 tracked.push(TrackedFace::new(*next_id, *face, look));
                 *next_id += 1;

@@ -1,13 +1,17 @@
 //! Clips with known motion, made of the real photos.
 
+use std::process::Command;
 use std::time::Duration;
 
 use face_detect::{
     DetectError, DetectOptions, Face, FaceDetector, FaceTracker, InputSize, Point, Similarity, Track,
     TrackOptions,
 };
-use opencv::core::{self, BORDER_REPLICATE, CV_8UC3, CV_16SC3, Mat, Scalar, Size, no_array, randn};
-use opencv::imgproc::{INTER_LINEAR, WARP_INVERSE_MAP, warp_affine};
+use opencv::core::{
+    self, BORDER_CONSTANT, BORDER_REPLICATE, CV_8UC1, CV_8UC3, CV_16SC3, Mat, Scalar, Size, Vec3b, no_array,
+    randn,
+};
+use opencv::imgproc::{INTER_LINEAR, LINE_8, WARP_INVERSE_MAP, ellipse, resize, warp_affine};
 use opencv::prelude::*;
 
 /// Size of the small pictures; the frames are twice as large.
@@ -30,11 +34,15 @@ pub fn about(from: (f64, f64), to: (f64, f64), scale: f64, degrees: f64) -> Simi
 
 /// The photo seen under `to_small`; its edges go on beyond it.
 pub fn seen(photo: &Mat, to_small: &Similarity) -> Mat {
+    sampled(photo, to_small, BORDER_REPLICATE)
+}
+
+fn sampled(image: &Mat, to_small: &Similarity, border: i32) -> Mat {
     let Similarity { a, b, tx, ty } = to_small.inverse();
     let matrix = Mat::from_slice_2d(&[[a, -b, tx], [b, a, ty]]).unwrap();
     let mut picture = Mat::default();
     let (size, flags) = (Size::new(SMALL.0, SMALL.1), INTER_LINEAR | WARP_INVERSE_MAP);
-    warp_affine(photo, &mut picture, &matrix, size, flags, BORDER_REPLICATE, Scalar::default()).unwrap();
+    warp_affine(image, &mut picture, &matrix, size, flags, border, Scalar::default()).unwrap();
     picture
 }
 
@@ -64,7 +72,8 @@ impl SmallDetector {
 
     pub fn faces(&mut self, small: &Mat) -> Result<Vec<Face>, DetectError> {
         self.runs += 1;
-        let input = InputSize { width: 640, height: 384, scale: 0.5 };
+        let side = |length: i32| (length as u32).next_multiple_of(32);
+        let input = InputSize { width: side(small.cols()), height: side(small.rows()), scale: 0.5 };
         self.detector.detect_scaled(small, input, &self.options)
     }
 }
@@ -87,7 +96,8 @@ impl Rig {
         let time = FRAME_TIME * self.frames;
         self.frames += 1;
         let Self { detector, tracker, options, .. } = self;
-        tracker.update(small, FRAME, time, options, || detector.faces(small)).unwrap().to_vec()
+        let frame = (2 * small.cols() as u32, 2 * small.rows() as u32);
+        tracker.update(small, frame, time, options, || detector.faces(small)).unwrap().to_vec()
     }
 }
 
@@ -109,4 +119,62 @@ pub fn then(first: &Similarity, second: &Similarity) -> Similarity {
     let tx = second.a * first.tx - second.b * first.ty + second.tx;
     let ty = second.b * first.tx + second.a * first.ty + second.ty;
     Similarity { a, b, tx, ty }
+}
+
+/// The frames of a video of tests/data, BGR, decoded by GStreamer's program as users have it.
+pub fn decoded(name: &str, width: i32, height: i32) -> Vec<Mat> {
+    let location = format!("location={}", super::repository("tests/data").join(name).display());
+    let caps = format!("video/x-raw,format=BGR,width={width},height={height},pixel-aspect-ratio=1/1");
+    let line = ["filesrc", &location, "!", "decodebin", "!", "videoconvert", "!", "videoscale", "!", &caps];
+    let output = Command::new("gst-launch-1.0").arg("-q").args(line).args(["!", "fdsink"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let picture =
+        |pixels| Mat::new_rows_cols_with_bytes::<Vec3b>(height, width, pixels).unwrap().try_clone().unwrap();
+    // GStreamer pads rows to multiples of 4 bytes; the sizes used here need none.
+    assert_eq!(width % 4, 0);
+    output.stdout.chunks_exact((width * height * 3) as usize).map(picture).collect()
+}
+
+/// A head cut out of a photo along an ellipse, to be put into other pictures.
+pub struct Head {
+    photo: Mat,
+    mask: Mat,
+    centre: (f64, f64),
+    /// Scale at which the face is 60 pixels wide.
+    scale: f64,
+}
+
+impl Head {
+    fn new(name: &str, centre: (f64, f64), axes: (i32, i32), scale: f64) -> Self {
+        let photo = super::photo(name);
+        let mut mask = Mat::zeros_size(photo.size().unwrap(), CV_8UC1).unwrap().to_mat().unwrap();
+        let middle = core::Point::new(centre.0 as i32, centre.1 as i32);
+        let white = Scalar::all(255.0);
+        ellipse(&mut mask, middle, Size::new(axes.0, axes.1), 0.0, 0.0, 360.0, white, -1, LINE_8, 0).unwrap();
+        Self { photo, mask, centre, scale }
+    }
+
+    pub fn astronaut() -> Self {
+        Self::new("astronaut.png", (222.0, 115.0), (62, 85), 0.7)
+    }
+
+    pub fn biden() -> Self {
+        Self::new("biden.jpg", (580.0, 370.0), (175, 260), 0.22)
+    }
+
+    /// Puts the head's middle to `place` of the picture, over what is there.
+    pub fn draw(&self, picture: &mut Mat, place: (f64, f64)) {
+        let to_small = about(self.centre, place, self.scale, 0.0);
+        let mask = sampled(&self.mask, &to_small, BORDER_CONSTANT);
+        seen(&self.photo, &to_small).copy_to_masked(picture, &mask).unwrap();
+    }
+}
+
+/// A picture without faces: the astronaut's background.
+pub fn background() -> Mat {
+    let photo = super::photo("astronaut.png");
+    let wall = super::part(&photo, face_detect::Region { x: 320, y: 0, width: 192, height: 108 });
+    let mut picture = Mat::default();
+    resize(&wall, &mut picture, Size::new(SMALL.0, SMALL.1), 0.0, 0.0, INTER_LINEAR).unwrap();
+    picture
 }

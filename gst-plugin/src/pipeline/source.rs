@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use face_detect::{
-    DetectOptions, Face, FaceDetector, FaceTracker, InputSize, Track, TrackOptions, TrackState,
+    DetectOptions, Face, FaceDetector, FaceTracker, Track, TrackOptions, TrackState,
 };
-use opencv::core::Mat;
 
 use crate::error::FrameError;
-use crate::pixels::{FrameView, shrunk_bgr};
+use crate::pixels::{FrameView, shrunk_bgr, shrunk_grey};
 use crate::stats::{Stage, Timings};
 
 /// Who knows where faces are.
@@ -58,17 +57,19 @@ impl FaceSource {
     ) -> Result<Vec<Track>, FrameError> {
         let (width, height) = frame.layout().size();
         let input = FaceDetector::input_size(width, height, detect.min_face_size);
-        let small = timings.time(Stage::Track, || shrunk(frame, input))?;
+        let (small_width, small_height) = input.scaled(width, height);
+        let grey = timings.time(Stage::Track, || shrunk_grey(frame, small_width, small_height))?;
         let interval = if self.is_upstream() { 1 } else { detection_interval };
         let options = TrackOptions { detection_interval: interval, ..TrackOptions::default() };
         let mut detection = Timings::default();
         let finder = &mut self.finder;
         let tracks = timings.time(Stage::Track, || {
-            self.tracker.update(&small, (width, height), time, &options, || match finder {
+            self.tracker.update(&grey, (width, height), time, &options, || match finder {
                 Finder::Upstream => Ok(upstream.to_vec()),
-                Finder::Detector(detector) => Ok::<_, FrameError>(
-                    detection.time(Stage::Detect, || detector.detect_scaled(&small, input, detect))?,
-                ),
+                Finder::Detector(detector) => detection.time(Stage::Detect, || {
+                    let small = shrunk_bgr(frame, small_width, small_height)?;
+                    Ok::<_, FrameError>(detector.detect_scaled(&small, input, detect)?)
+                }),
             })
         });
         // The tracker's own time is what is left of the whole.
@@ -76,10 +77,4 @@ impl FaceSource {
         let visible = tracks?.iter().filter(|track| track.state != TrackState::Missing);
         Ok(visible.copied().take(detect.max_faces).collect())
     }
-}
-
-fn shrunk(frame: &FrameView, input: InputSize) -> Result<Mat, FrameError> {
-    let (width, height) = frame.layout().size();
-    let (small_width, small_height) = input.scaled(width, height);
-    shrunk_bgr(frame, small_width, small_height)
 }
