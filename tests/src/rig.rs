@@ -60,7 +60,19 @@ impl Rig {
         times.set_pts(FRAME_TIME * self.frames);
         times.set_duration(FRAME_TIME);
         self.frames += 1;
-        self.harness.push_and_pull(buffer).unwrap()
+        let (pts, duration) = (buffer.pts(), buffer.duration());
+        let output = self.harness.push_and_pull(buffer).unwrap();
+        assert_eq!((output.pts(), output.duration()), (pts, duration), "times go through unchanged");
+        output
+    }
+
+    /// Seeks back to the start, as a player does: flush, and a segment from 0.
+    pub fn seek(&mut self) {
+        assert!(self.harness.push_event(gst::event::FlushStart::new()));
+        assert!(self.harness.push_event(gst::event::FlushStop::new(true)));
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        assert!(self.harness.push_event(gst::event::Segment::new(&segment)));
+        self.frames = 0;
     }
 
     /// A counter of the property `stats`.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use face_detect::{
-    DetectOptions, Face, FaceDetector, FaceTracker, Track, TrackOptions, TrackState,
-};
+use face_detect::{DetectOptions, Face, FaceDetector, FaceTracker, Track, TrackOptions, TrackState};
 
 use crate::error::FrameError;
 use crate::pixels::{FrameView, shrunk_bgr, shrunk_grey};

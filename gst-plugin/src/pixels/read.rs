@@ -49,7 +49,7 @@ pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> Result<Mat, Fra
 /// [`FrameError::OpenCv`].
 pub fn shrunk_grey(frame: &FrameView, width: u32, height: u32) -> Result<Mat, FrameError> {
     let [first, ..] = &frame.layout().components;
-    if frame.layout().colour.is_rgb() {
+    if frame.layout().colour.stores_rgb() {
         let mut grey = Mat::default();
         imgproc::cvt_color_def(&shrunk_bgr(frame, width, height)?, &mut grey, imgproc::COLOR_BGR2GRAY)?;
         return Ok(grey);
