@@ -92,10 +92,14 @@ impl Graph {
         });
         let position = self.position.clone();
         let output = restorer.static_pad("src").context("the element has an output")?;
-        output.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
+        output.add_probe(gst::PadProbeType::BUFFER, move |pad, probe| {
             if let Some(gst::PadProbeData::Buffer(buffer)) = &probe.data {
                 let end = buffer.pts().map(|start| start + buffer.duration().unwrap_or_default());
-                position.fetch_max(end.map_or(0, gst::ClockTime::nseconds), Ordering::Relaxed);
+                let segment = pad.sticky_event::<gst::event::Segment>(0);
+                let segment = segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
+                // A file may start in the middle of its own time (an edit list).
+                let played = segment.zip(end).and_then(|(segment, end)| segment.to_stream_time(end));
+                position.fetch_max(played.map_or(0, gst::ClockTime::nseconds), Ordering::Relaxed);
             }
             gst::PadProbeReturn::Ok
         });
