@@ -14,16 +14,18 @@ pub struct Container {
     pub demuxer: &'static str,
     /// The element that puts it together, with its options.
     pub muxer: &'static str,
-    /// Whether frames may be stored in another order than they are shown (B-frames).
+    /// Whether frames may be stored in another order than they are shown (B-frames): AVI and FLV cannot, Ogg does not, and the
+    /// muxers of MP4 (1.22) then cut the last frame off a video of variable rate, since they take the sum of decoding times for
+    /// how long it plays.
     pub reorders: bool,
 }
 
-/// Ticks a second of MP4 and QuickTime tracks: a multiple of the clocks of films and cameras (24 000, 30 000, 60 000, 90 000,
+/// The time scale of MP4 and QuickTime tracks, 360 000 ticks a second, is a multiple of the clocks of films and cameras (24 000, 30 000, 60 000, 90 000,
 /// 600, 1000), so that their timestamps come through exactly, and fine enough (2.8 µs) for any other.
 const CONTAINERS: [Container; 10] = [
-    Container::new("video/quicktime, variant=apple", "qtdemux", "qtmux trak-timescale=360000", true),
-    Container::new("application/x-3gp", "qtdemux", "3gppmux trak-timescale=360000", true),
-    Container::new("video/quicktime", "qtdemux", "mp4mux trak-timescale=360000", true),
+    Container::new("video/quicktime, variant=apple", "qtdemux", "qtmux trak-timescale=360000", false),
+    Container::new("application/x-3gp", "qtdemux", "3gppmux trak-timescale=360000", false),
+    Container::new("video/quicktime", "qtdemux", "mp4mux trak-timescale=360000", false),
     Container::new("video/webm", "matroskademux", "webmmux", true),
     Container::new("video/x-matroska", "matroskademux", "matroskamux", true),
     Container::new("video/x-msvideo", "avidemux", "avimux", false),

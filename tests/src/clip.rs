@@ -21,7 +21,7 @@ pub struct ClipRecipe {
     pub subtitle: &'static str,
     /// How many frames, at most 120.
     pub frames: u32,
-    /// Whether the time from frame to frame varies; else there are 25 a second.
+    /// Whether the time from frame to frame varies, in at most 80 frames; else it is 33 ms.
     pub variable_rate: bool,
 }
 
@@ -44,10 +44,8 @@ impl ClipRecipe {
         init();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut line = format!(
-            "filesrc location={} ! decodebin ! videoconvert ! identity name=frames eos-after={} \
-             ! {} ! queue ! {} name=mux ! filesink location={}",
+            "filesrc location={} ! decodebin ! videoconvert ! identity name=frames ! {} ! queue ! {} name=mux ! filesink location={}",
             data("carphone_pristine.mp4").display(),
-            self.frames + 1,
             self.video,
             self.muxer,
             path.display()
@@ -55,7 +53,7 @@ impl ClipRecipe {
         if !self.audio.is_empty() {
             let buffers = self.frames * 2;
             line += &format!(
-                " audiotestsrc num-buffers={buffers} samplesperbuffer=882 ! audio/x-raw,rate=44100,channels=1 ! audioconvert ! {} ! queue ! mux.",
+                " audiotestsrc num-buffers={buffers} samplesperbuffer=882 ! audio/x-raw,rate=44100,channels=1 ! audioconvert ! audioresample ! {} ! queue ! mux.",
                 self.audio
             );
         }
@@ -75,17 +73,26 @@ impl ClipRecipe {
     }
 
     fn set_times(&self, frames: &gst::Element) {
-        let (variable, count) = (self.variable_rate, Mutex::new(0));
+        let (variable, frames_wanted) = (self.variable_rate, u64::from(self.frames));
+        let count = Mutex::new((0, gst::ClockTime::ZERO));
         frames.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
             let Some(gst::PadProbeData::Buffer(buffer)) = &mut probe.data else { return gst::PadProbeReturn::Ok };
             let mut count = count.lock().unwrap();
+            let (count, base) = &mut *count;
+            if *count == 0 {
+                // The clip's own time does not start at 0.
+                *base = buffer.pts().unwrap();
+            }
+            if *count == frames_wanted {
+                return gst::PadProbeReturn::Drop;
+            }
             let start = |frame: u64| {
                 // Two of three frames come early, and the camera stands still for a second after frame 5.
                 let uneven = if variable { 13 * (frame % 3) + if frame > 5 { 1000 } else { 0 } } else { 0 };
-                gst::ClockTime::from_mseconds(40 * frame + uneven)
+                gst::ClockTime::from_mseconds(33 * frame + uneven)
             };
             let buffer = buffer.make_mut();
-            buffer.set_pts(start(*count));
+            buffer.set_pts(*base + start(*count));
             buffer.set_duration(start(*count + 1) - start(*count));
             *count += 1;
             gst::PadProbeReturn::Ok

@@ -102,7 +102,7 @@ fn sound_subtitles_and_timing_of_each_container_come_through() {
         ("tree/three.ts", ClipRecipe { muxer: "mpegtsmux", audio: "lamemp3enc ! mpegaudioparse", ..ClipRecipe::MP4 }),
         (
             "four.avi",
-            ClipRecipe { muxer: "avimux", video: "avenc_mpeg4", audio: "lamemp3enc ! mpegaudioparse", ..ClipRecipe::MP4 },
+            ClipRecipe { muxer: "avimux", video: "x264enc tune=zerolatency speed-preset=ultrafast ! h264parse", audio: "lamemp3enc ! mpegaudioparse", ..ClipRecipe::MP4 },
         ),
         (
             "tree/deep/five.webm",
@@ -128,7 +128,7 @@ fn sound_subtitles_and_timing_of_each_container_come_through() {
         assert!(report["streams"].as_array().unwrap().iter().all(|stream| stream["fate"] != "dropped"), "{report}");
     }
     assert_eq!(streams(&desk.output("tree/two.mkv"))["audio/x-vorbis"].language.as_deref(), Some("fr"));
-    assert_eq!(streams(&desk.output("one.mp4"))["video/x-h264"].times()[6], 1_240_000_000, "a variable rate");
+    assert_eq!(streams(&desk.output("one.mp4"))["video/x-h264"].times()[6], 1_198_000_000, "a variable rate");
     // All is there: a second run does nothing.
     let again = desk.run(&[]);
     succeeded(&again);
@@ -138,11 +138,13 @@ fn sound_subtitles_and_timing_of_each_container_come_through() {
 #[test]
 fn what_a_container_cannot_hold_is_named() {
     let desk = Desk::new();
-    let recipe = ClipRecipe { muxer: "matroskamux", audio: "opusenc", ..ClipRecipe::MP4 };
-    // GStreamer reads FLAC in MP4, and cannot write it; another program would have made such a file.
-    let flac = ClipRecipe { audio: "flacenc ! flacparse", muxer: "avmux_mp4 strict=-2", ..ClipRecipe::MP4 };
-    recipe.make(&desk.input("kept.mkv"));
-    flac.make(&desk.input("lost.mp4"));
+    ClipRecipe { muxer: "matroskamux", audio: "opusenc", ..ClipRecipe::MP4 }.make(&desk.input("kept.mkv"));
+    // Uncompressed sound is in MP4 files of other programs: one of QuickTime with the other's brand.
+    ClipRecipe { muxer: "qtmux", audio: "audio/x-raw,format=S16LE", ..ClipRecipe::MP4 }.make(&desk.input("lost.mp4"));
+    let mut bytes = std::fs::read(desk.input("lost.mp4")).unwrap();
+    assert_eq!(&bytes[4..12], b"ftypqt  ");
+    bytes[8..12].copy_from_slice(b"isom");
+    std::fs::write(desk.input("lost.mp4"), bytes).unwrap();
     let result = desk.run(&[]);
     succeeded(&result);
     assert_same_streams(&desk.input("kept.mkv"), &desk.output("kept.mkv"), 0);
@@ -150,8 +152,8 @@ fn what_a_container_cannot_hold_is_named() {
     let dropped: Vec<&Value> =
         report["streams"].as_array().unwrap().iter().filter(|stream| stream["fate"] == "dropped").collect();
     assert_eq!(dropped.len(), 1, "{report}");
-    assert_eq!(dropped[0]["kind"], "audio/x-flac");
-    assert!(text(&result.stdout).contains("without audio/x-flac"), "{}", text(&result.stdout));
+    assert_eq!(dropped[0]["kind"], "audio/x-raw");
+    assert!(text(&result.stdout).contains("without audio/x-raw"), "{}", text(&result.stdout));
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn part_of(folder: &Path, name: &str) -> bool {
 fn a_batch_goes_on_after_kill_9() {
     let desk = Desk::new();
     ClipRecipe { frames: 3, ..ClipRecipe::MP4 }.make(&desk.input("1.mp4"));
-    ClipRecipe { frames: 120, ..ClipRecipe::MP4 }.make(&desk.input("2.mp4"));
+    ClipRecipe { frames: 40, ..ClipRecipe::MP4 }.make(&desk.input("2.mp4"));
     let mut master = start(desk.command(&[]));
     wait_until("the second file", || part_of(&desk.output(""), "2.mp4"));
     let orphans = workers(&master);
@@ -245,14 +247,14 @@ fn a_batch_goes_on_after_kill_9() {
     succeeded(&desk.run(&[]));
     assert_eq!(desk.videos(), ["1.mp4", "2.mp4"]);
     assert_eq!(std::fs::metadata(desk.output("1.mp4")).unwrap().modified().unwrap(), first, "done once");
-    assert_eq!(decoded_frames(&desk.output("2.mp4")), 120);
+    assert_eq!(decoded_frames(&desk.output("2.mp4")), 40);
 }
 
 #[test]
 fn a_worker_that_dies_takes_no_other_file_with_it() {
     let desk = Desk::new();
     for name in ["1.mp4", "2.mp4"] {
-        ClipRecipe { frames: 60, ..ClipRecipe::MP4 }.make(&desk.input(name));
+        ClipRecipe { frames: 20, ..ClipRecipe::MP4 }.make(&desk.input(name));
     }
     let master = start(desk.command(&[]));
     wait_until("the first file", || part_of(&desk.output(""), "1.mp4"));
@@ -268,7 +270,7 @@ fn a_worker_that_dies_takes_no_other_file_with_it() {
 #[test]
 fn ctrl_c_leaves_nothing_unfinished() {
     let desk = Desk::new();
-    ClipRecipe { frames: 120, ..ClipRecipe::MP4 }.make(&desk.input("1.mp4"));
+    ClipRecipe { frames: 40, ..ClipRecipe::MP4 }.make(&desk.input("1.mp4"));
     let master = start(desk.command(&[]));
     wait_until("the first file", || part_of(&desk.output(""), "1.mp4"));
     assert!(Command::new("kill").args(["-INT", &master.id().to_string()]).status().unwrap().success());
