@@ -21,8 +21,8 @@ pub struct Clip {
 
 /// Endings that are taken for videos in a folder; a file that is named, or stands in a list, may have any.
 const ENDINGS: [&str; 20] = [
-    "3gp", "asf", "avi", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogg", "ogv", "qt", "ts",
-    "webm", "wmv",
+    "3gp", "asf", "avi", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf",
+    "ogg", "ogv", "qt", "ts", "webm", "wmv",
 ];
 
 /// The videos of `batch` in the order of their names: the same in every job of an array.
@@ -60,7 +60,11 @@ pub fn list(batch: &Batch) -> Result<Vec<Clip>> {
                 input.display(),
                 output.display()
             );
-            ensure!(!same_file(&input, &output), "{} would overwrite its input: choose another --output", output.display());
+            ensure!(
+                !same_file(&input, &output),
+                "{} would overwrite its input: choose another --output",
+                output.display()
+            );
             let mut report = OsString::from(result);
             report.push(".json");
             Ok(Clip { report: reports.join(report), output, input })
@@ -79,7 +83,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
 /// Collects the videos below `root/below`, hidden ones left out: they may be another program's unfinished files.
 fn walk(root: &Path, below: &Path, names: &mut Vec<PathBuf>) -> Result<()> {
     let folder = root.join(below);
-    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read the folder {}", folder.display()))?;
         let name = below.join(entry.file_name());
@@ -89,7 +94,10 @@ fn walk(root: &Path, below: &Path, names: &mut Vec<PathBuf>) -> Result<()> {
             continue;
         } else if path.is_dir() {
             walk(root, &name, names)?;
-        } else if path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))) {
+        } else if path
+            .extension()
+            .is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+        {
             names.push(name);
         }
     }
@@ -98,7 +106,8 @@ fn walk(root: &Path, below: &Path, names: &mut Vec<PathBuf>) -> Result<()> {
 
 /// The paths in a list; relative ones count from the list's folder, and empty lines and those with `#` are left out.
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
-    let text = std::fs::read_to_string(list).with_context(|| format!("cannot read the list {}", list.display()))?;
+    let text =
+        std::fs::read_to_string(list).with_context(|| format!("cannot read the list {}", list.display()))?;
     let folder = list.parent().unwrap_or(Path::new(""));
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(lines.map(|line| folder.join(line)).collect())
@@ -108,7 +117,10 @@ fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
 fn ensure_apart(input: &Path, output: &Path) -> Result<()> {
     let (input, output) = (input.canonicalize()?, absolute(output)?);
     if output.starts_with(&input) {
-        bail!("--output {} lies in the input folder, where its videos would be taken for inputs: choose another one", output.display());
+        bail!(
+            "--output {} lies in the input folder, where its videos would be taken for inputs: choose another one",
+            output.display()
+        );
     }
     Ok(())
 }

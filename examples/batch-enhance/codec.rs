@@ -38,9 +38,15 @@ const ENCODERS: [Encoder; 9] = [
         "video/x-vp8",
         "vp8enc end-usage=cq cq-level=8 max-quantizer=24 target-bitrate=50000000 deadline=1000000 cpu-used=2",
     ),
-    Encoder::new("video/x-av1", "av1enc end-usage=cq cq-level=20 target-bitrate=100000 cpu-used=6 ! av1parse"),
+    Encoder::new(
+        "video/x-av1",
+        "av1enc end-usage=cq cq-level=20 target-bitrate=100000 cpu-used=6 ! av1parse",
+    ),
     Encoder::new("video/mpeg, mpegversion=2", "avenc_mpeg2video pass=quant quantizer=2 ! mpegvideoparse"),
-    Encoder::new("video/mpeg, mpegversion=4; video/x-divx", "avenc_mpeg4 pass=quant quantizer=2 ! mpeg4videoparse"),
+    Encoder::new(
+        "video/mpeg, mpegversion=4; video/x-divx",
+        "avenc_mpeg4 pass=quant quantizer=2 ! mpeg4videoparse",
+    ),
     Encoder::new("image/jpeg", "jpegenc quality=95"),
     Encoder::new("video/x-theora", "theoraenc quality=60"),
 ];
@@ -49,7 +55,8 @@ const ENCODERS: [Encoder; 9] = [
 /// H.264 or what the container holds. None if it holds none.
 #[must_use]
 pub fn encoder(caps: &gst::Caps, muxer: &gst::Element, reorders: bool) -> Option<&'static str> {
-    let family = |encoder: &Encoder| -> gst::Caps { encoder.caps.parse().expect("the table's caps are constant") };
+    let family =
+        |encoder: &Encoder| -> gst::Caps { encoder.caps.parse().expect("the table's caps are constant") };
     let mut usable = ENCODERS.iter().filter(|encoder| holds(muxer, &family(encoder))).peekable();
     let first = usable.peek().copied();
     let chosen = usable.find(|encoder| family(encoder).can_intersect(caps)).or(first)?;
@@ -60,13 +67,18 @@ pub fn encoder(caps: &gst::Caps, muxer: &gst::Element, reorders: bool) -> Option
 /// when the container cannot hold it.
 #[must_use]
 pub fn parser(caps: &gst::Caps, muxer: &gst::Element) -> Option<Option<gst::ElementFactory>> {
-    let framed = caps.structure(0).is_some_and(|media| {
-        ["framed", "parsed"].iter().any(|field| media.get::<bool>(*field) == Ok(true))
-    });
-    let parsers = gst::ElementFactory::factories_with_type(gst::ElementFactoryType::PARSER, gst::Rank::MARGINAL);
+    let framed = caps
+        .structure(0)
+        .is_some_and(|media| ["framed", "parsed"].iter().any(|field| media.get::<bool>(*field) == Ok(true)));
+    let parsers =
+        gst::ElementFactory::factories_with_type(gst::ElementFactoryType::PARSER, gst::Rank::MARGINAL);
     let sources = |factory: &gst::ElementFactory| -> Vec<gst::Caps> {
         let templates = factory.static_pad_templates();
-        templates.iter().filter(|pad| pad.direction() == gst::PadDirection::Src).map(|pad| pad.caps()).collect()
+        templates
+            .iter()
+            .filter(|pad| pad.direction() == gst::PadDirection::Src)
+            .map(|pad| pad.caps())
+            .collect()
     };
     let fits = |factory: &gst::ElementFactory| {
         factory.can_sink_all_caps(caps) && sources(factory).iter().any(|caps| holds(muxer, caps))

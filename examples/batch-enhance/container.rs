@@ -49,7 +49,9 @@ impl Container {
         let known = CONTAINERS.into_iter().find(|container| caps.is_subset(&container.media_type()));
         match (known, caps.structure(0).map(|media| media.name().as_str())) {
             (Some(container), _) => Ok(container),
-            (None, Some(name)) if name.starts_with("audio/") => bail!("it is audio ({name}) without a picture: nothing to restore"),
+            (None, Some(name)) if name.starts_with("audio/") => {
+                bail!("it is audio ({name}) without a picture: nothing to restore")
+            }
             (None, name) => bail!(
                 "it is no video file of a kind that can be written again ({}): use MP4, MOV, 3GP, Matroska, WebM, AVI, MPEG-TS, MPEG-PS, FLV or Ogg",
                 name.unwrap_or("unknown")
@@ -65,7 +67,8 @@ impl Container {
 /// The media type of a file.
 fn typefind(file: &Path) -> Result<gst::Caps> {
     let pipeline = gst::parse::launch("filesrc name=file ! typefind name=type ! fakesink")?;
-    let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a launch line of several elements is a pipeline");
+    let pipeline =
+        pipeline.downcast::<gst::Pipeline>().expect("a launch line of several elements is a pipeline");
     let element = |name| pipeline.by_name(name).expect("the launch line names it");
     element("file").set_property("location", file);
     let bus = pipeline.bus().expect("a pipeline has a bus");

@@ -25,7 +25,11 @@ const SHORT: gst::ClockTime = gst::ClockTime::from_seconds(1);
 ///
 /// # Errors
 /// When the file cannot be done, or `progress` says no; there is no output then.
-pub fn enhance(clip: &Clip, properties: &[Property], progress: impl Fn(gst::ClockTime) -> bool) -> Result<Report> {
+pub fn enhance(
+    clip: &Clip,
+    properties: &[Property],
+    progress: impl Fn(gst::ClockTime) -> bool,
+) -> Result<Report> {
     let start = Instant::now();
     let part = temporary(&clip.output)?;
     let graph = Graph::build(&clip.input, &part, properties)?;
@@ -39,9 +43,13 @@ pub fn enhance(clip: &Clip, properties: &[Property], progress: impl Fn(gst::Cloc
     report.streams = graph.streams.clone();
     report.duration_seconds = Some(graph.position().nseconds() as f64 / 1e9);
     if let Some(whole) = graph.duration.filter(|&whole| graph.position() + SHORT < whole) {
-        report.warnings.push(format!("the video ends at {} of {whole}: the file may be damaged", graph.position()));
+        report
+            .warnings
+            .push(format!("the video ends at {} of {whole}: the file may be damaged", graph.position()));
     }
-    File::open(&part).and_then(|file| file.sync_all()).with_context(|| format!("cannot write {}", clip.output.display()))?;
+    File::open(&part)
+        .and_then(|file| file.sync_all())
+        .with_context(|| format!("cannot write {}", clip.output.display()))?;
     report.seconds = start.elapsed().as_secs_f64();
     // A report without an output is written again; an output without a report would never get one.
     report.write(&clip.report)?;
@@ -95,9 +103,12 @@ pub fn remove_leftovers(output: &Path) -> Result<()> {
     for entry in entries {
         let name = entry.with_context(|| format!("cannot read {}", folder.display()))?.file_name();
         let bytes = name.as_encoded_bytes();
-        if bytes.starts_with(prefix.as_encoded_bytes()) && bytes.ends_with(restore_core::TEMPORARY_SUFFIX.as_bytes()) {
+        if bytes.starts_with(prefix.as_encoded_bytes())
+            && bytes.ends_with(restore_core::TEMPORARY_SUFFIX.as_bytes())
+        {
             let leftover = folder.join(&name);
-            std::fs::remove_file(&leftover).with_context(|| format!("cannot remove {}", leftover.display()))?;
+            std::fs::remove_file(&leftover)
+                .with_context(|| format!("cannot remove {}", leftover.display()))?;
         }
     }
     Ok(())

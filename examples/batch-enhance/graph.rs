@@ -36,7 +36,8 @@ impl Graph {
     pub fn build(input: &Path, output: &Path, properties: &[Property]) -> Result<Self> {
         let container = Container::of(input)?;
         let pipeline = gst::Pipeline::new();
-        let mut graph = Self { pipeline, restorers: vec![], streams: vec![], duration: None, position: Arc::default() };
+        let mut graph =
+            Self { pipeline, restorers: vec![], streams: vec![], duration: None, position: Arc::default() };
         let built = graph.connect(&container, input, output, properties);
         if built.is_err() {
             graph.stop();
@@ -44,7 +45,13 @@ impl Graph {
         built.map(|()| graph)
     }
 
-    fn connect(&mut self, container: &Container, input: &Path, output: &Path, properties: &[Property]) -> Result<()> {
+    fn connect(
+        &mut self,
+        container: &Container,
+        input: &Path,
+        output: &Path,
+        properties: &[Property],
+    ) -> Result<()> {
         let mut streams = source::open(&self.pipeline, input, container)?;
         self.duration = streams.iter().find_map(|stream| stream.pad.query_duration());
         ensure!(streams.iter().any(|stream| is_video(&stream.caps)), "it has no video: nothing to restore");
@@ -71,23 +78,36 @@ impl Graph {
     }
 
     /// Decoder → element → encoder → muxer.
-    fn restore(&mut self, stream: &Stream, muxer: &gst::Element, container: &Container, properties: &[Property]) -> Result<Fate> {
-        let encoder = codec::encoder(&stream.caps, muxer, container.reorders)
-            .context("its container can hold no video that can be encoded here: install GStreamer's plugins-ugly")?;
+    fn restore(
+        &mut self,
+        stream: &Stream,
+        muxer: &gst::Element,
+        container: &Container,
+        properties: &[Property],
+    ) -> Result<Fate> {
+        let encoder = codec::encoder(&stream.caps, muxer, container.reorders).context(
+            "its container can hold no video that can be encoded here: install GStreamer's plugins-ugly",
+        )?;
         let line = format!(
             "decodebin name=decoder videoconvert name=decoded ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 \
              ! facerestore name=restorer ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 ! videoconvert ! {encoder} ! queue name=end"
         );
-        let bin = gst::parse::bin_from_description(&line, false).context("an encoder is missing: run scripts/setup")?;
+        let bin = gst::parse::bin_from_description(&line, false)
+            .context("an encoder is missing: run scripts/setup")?;
         let named = |name: &str| bin.by_name(name).with_context(|| format!("the line names {name}"));
-        let (decoder, decoded, restorer, end) = (named("decoder")?, named("decoded")?, named("restorer")?, named("end")?);
+        let (decoder, decoded, restorer, end) =
+            (named("decoder")?, named("decoded")?, named("restorer")?, named("end")?);
         for Property { name, value } in properties {
             set_property(&restorer, name, value)?;
         }
         decoder.connect_pad_added(move |decoder, pad| {
             let sink = decoded.static_pad("sink").expect("a converter has one");
             if pad.link(&sink).is_err() {
-                gst::element_error!(decoder, gst::StreamError::Decode, ("the video cannot be decoded to pictures"));
+                gst::element_error!(
+                    decoder,
+                    gst::StreamError::Decode,
+                    ("the video cannot be decoded to pictures")
+                );
             }
         });
         let position = self.position.clone();
@@ -96,7 +116,8 @@ impl Graph {
             if let Some(gst::PadProbeData::Buffer(buffer)) = &probe.data {
                 let end = buffer.pts().map(|start| start + buffer.duration().unwrap_or_default());
                 let segment = pad.sticky_event::<gst::event::Segment>(0);
-                let segment = segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
+                let segment =
+                    segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
                 // A file may start in the middle of its own time (an edit list).
                 let played = segment.zip(end).and_then(|(segment, end)| segment.to_stream_time(end));
                 position.fetch_max(played.map_or(0, gst::ClockTime::nseconds), Ordering::Relaxed);
@@ -118,10 +139,19 @@ impl Graph {
         let plain = unescaper.iter().find_map(|element| element.property::<Option<gst::Caps>>("caps"));
         let caps = plain.as_ref().unwrap_or(&stream.caps);
         let Some(parser) = codec::parser(caps, muxer) else {
-            let nowhere = gst::ElementFactory::make("fakesink").property("async", false).property("sync", false).build()?;
+            let nowhere = gst::ElementFactory::make("fakesink")
+                .property("async", false)
+                .property("sync", false)
+                .build()?;
             self.pipeline.add(&nowhere)?;
             stream.pad.link(&nowhere.static_pad("sink").context("a sink has an input")?)?;
-            return Ok(Fate::Dropped { reason: format!("the container, as {} writes it, cannot hold {}", name_of(muxer), stream.caps) });
+            return Ok(Fate::Dropped {
+                reason: format!(
+                    "the container, as {} writes it, cannot hold {}",
+                    name_of(muxer),
+                    stream.caps
+                ),
+            });
         };
         let parser = parser.map(|factory| factory.create().build()).transpose()?;
         let mut end = stream.pad.clone();
@@ -155,7 +185,10 @@ pub fn set_property(element: &gst::Element, name: &str, value: &str) -> Result<(
     let Some(property) = element.find_property(name) else {
         bail!("facerestore has no property {name:?}: gst-inspect-1.0 facerestore lists them")
     };
-    ensure!(property.flags().contains(gst::glib::ParamFlags::WRITABLE), "facerestore's property {name} cannot be set");
+    ensure!(
+        property.flags().contains(gst::glib::ParamFlags::WRITABLE),
+        "facerestore's property {name} cannot be set"
+    );
     let parsed = gst::glib::Value::deserialize(value, property.value_type())
         .ok()
         .filter(|parsed| in_range(&property, parsed))
@@ -186,7 +219,9 @@ fn name_of(element: &gst::Element) -> String {
 fn link_to(pad: &gst::Pad, muxer: &gst::Element) -> Result<()> {
     let caps = pad.query_caps(None);
     ensure!(holds(muxer, &caps), "{} does not take {caps}", name_of(muxer));
-    let sink = muxer.compatible_pad(pad, Some(&caps)).with_context(|| format!("{} has no place for {caps}", name_of(muxer)))?;
+    let sink = muxer
+        .compatible_pad(pad, Some(&caps))
+        .with_context(|| format!("{} has no place for {caps}", name_of(muxer)))?;
     pad.link(&sink)?;
     Ok(())
 }

@@ -50,8 +50,12 @@ fn run(batch: &Batch) -> Result<ExitCode> {
     };
     let clips = clips::list(batch)?;
     let all = clips.len();
-    let mine: Vec<Clip> =
-        clips.into_iter().enumerate().filter(|(index, _)| shard.holds(*index)).map(|(_, clip)| clip).collect();
+    let mine: Vec<Clip> = clips
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| shard.holds(*index))
+        .map(|(_, clip)| clip)
+        .collect();
     let missing: Vec<Clip> = mine.iter().filter(|clip| !clip.output.exists()).cloned().collect();
     println!(
         "{all} videos, shard {shard} has {}: {} to do, {} there before",
@@ -91,5 +95,8 @@ fn check_properties(batch: &Batch) -> Result<()> {
     gst::init()?;
     gstfacerestore::plugin_register_static()?;
     let element = gst::ElementFactory::make("facerestore").build()?;
-    batch.properties.iter().try_for_each(|property| graph::set_property(&element, &property.name, &property.value))
+    batch
+        .properties
+        .iter()
+        .try_for_each(|property| graph::set_property(&element, &property.name, &property.value))
 }

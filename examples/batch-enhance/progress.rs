@@ -120,7 +120,9 @@ impl Progress {
 
     /// What is left of the file will not be waited for.
     fn finish(&self, clip: &Clip) {
-        self.update(clip, |times, file| times.whole.get(&file).copied().and_then(|whole| times.done.insert(file, whole)));
+        self.update(clip, |times, file| {
+            times.whole.get(&file).copied().and_then(|whole| times.done.insert(file, whole))
+        });
     }
 
     fn update(&self, clip: &Clip, change: impl FnOnce(&mut Times, PathBuf) -> Option<u64>) {

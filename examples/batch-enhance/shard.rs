@@ -31,14 +31,17 @@ impl Shard {
         let number = |name: &str| -> Result<Option<usize>> {
             let Some(text) = variable(name) else { return Ok(None) };
             let value = text.trim().parse();
-            value.map(Some).with_context(|| format!("{name} is {text:?} and no number; give --shard i/n instead"))
+            value
+                .map(Some)
+                .with_context(|| format!("{name} is {text:?} and no number; give --shard i/n instead"))
         };
         if let Some(id) = number("SLURM_ARRAY_TASK_ID")? {
             let count = number("SLURM_ARRAY_TASK_COUNT")?
                 .context("SLURM_ARRAY_TASK_ID is set but SLURM_ARRAY_TASK_COUNT is not: give --shard i/n")?;
             let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
             let step = number("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1).max(1);
-            let steps = id.checked_sub(first).filter(|distance| distance % step == 0).map(|distance| distance / step);
+            let steps =
+                id.checked_sub(first).filter(|distance| distance % step == 0).map(|distance| distance / step);
             let index = steps.filter(|&index| index < count).with_context(|| {
                 format!("the job array has gaps (task {id}, first {first}, {count} tasks): use --array=A-B, or give --shard i/n")
             })?;
@@ -79,7 +82,8 @@ mod tests {
     use super::*;
 
     fn in_environment(variables: &[(&str, &str)]) -> Result<Shard> {
-        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let find =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Shard::of_job_array(find)
     }
 
@@ -96,7 +100,9 @@ mod tests {
 
     #[test]
     fn a_slurm_array_may_start_anywhere() {
-        let task = |id| [("SLURM_ARRAY_TASK_ID", id), ("SLURM_ARRAY_TASK_MIN", "5"), ("SLURM_ARRAY_TASK_COUNT", "4")];
+        let task = |id| {
+            [("SLURM_ARRAY_TASK_ID", id), ("SLURM_ARRAY_TASK_MIN", "5"), ("SLURM_ARRAY_TASK_COUNT", "4")]
+        };
         assert_eq!(in_environment(&task("5")).unwrap().to_string(), "1/4");
         assert_eq!(in_environment(&task("8")).unwrap().to_string(), "4/4");
         assert!(in_environment(&task("9")).is_err());

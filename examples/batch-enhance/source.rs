@@ -63,7 +63,11 @@ pub fn open(pipeline: &gst::Pipeline, file: &Path, container: &Container) -> Res
 }
 
 /// Links a pad of the demuxer to a queue of its own that lets nothing through.
-fn hold_back(pipeline: &gst::Pipeline, demuxer: &gst::Element, pad: &gst::Pad) -> Result<(gst::Pad, gst::PadProbeId)> {
+fn hold_back(
+    pipeline: &gst::Pipeline,
+    demuxer: &gst::Element,
+    pad: &gst::Pad,
+) -> Result<(gst::Pad, gst::PadProbeId)> {
     let queue = gst::ElementFactory::make("queue")
         .property("max-size-bytes", QUEUE_BYTES)
         .property("max-size-buffers", 0u32)
@@ -99,7 +103,9 @@ fn wait_until_known(pipeline: &gst::Pipeline) -> Result<()> {
         match message.view() {
             gst::MessageView::Error(error) => bail!("it cannot be read: {}", crate::errors::text(error)),
             gst::MessageView::Eos(_) => bail!("it has no streams"),
-            gst::MessageView::Application(known) if known.structure().is_some_and(|s| s.name() == KNOWN) => return Ok(()),
+            gst::MessageView::Application(known) if known.structure().is_some_and(|s| s.name() == KNOWN) => {
+                return Ok(());
+            }
             _ => (),
         }
     }

@@ -28,13 +28,16 @@ fn unescaped(buffer: &gst::Buffer) -> Option<gst::Buffer> {
     let map = buffer.map_readable().ok()?;
     let text = std::str::from_utf8(&map).ok().filter(|text| text.contains('&'))?;
     let mut plain = gst::Buffer::from_slice(unescape(text).into_bytes());
-    buffer.copy_into(plain.get_mut()?, gst::BufferCopyFlags::META | gst::BufferCopyFlags::TIMESTAMPS, ..).ok()?;
+    buffer
+        .copy_into(plain.get_mut()?, gst::BufferCopyFlags::META | gst::BufferCopyFlags::TIMESTAMPS, ..)
+        .ok()?;
     Some(plain)
 }
 
 /// Undoes `g_markup_escape_text`.
 fn unescape(text: &str) -> String {
-    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")];
+    let entities =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")];
     entities.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
 
@@ -44,6 +47,9 @@ mod tests {
 
     #[test]
     fn entities_are_resolved_once() {
-        assert_eq!(unescape("Tom &amp; &quot;Jerry&quot;: 1 &lt; 2, &amp;lt;"), "Tom & \"Jerry\": 1 < 2, &lt;");
+        assert_eq!(
+            unescape("Tom &amp; &quot;Jerry&quot;: 1 &lt; 2, &amp;lt;"),
+            "Tom & \"Jerry\": 1 < 2, &lt;"
+        );
     }
 }

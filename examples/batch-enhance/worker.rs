@@ -46,7 +46,9 @@ pub fn run(worker: Worker) -> Result<ExitCode> {
     gst::init()?;
     match worker {
         Worker::Durations => durations(),
-        Worker::Enhance { input, output, report, properties } => one(&Clip { input, output, report }, &properties),
+        Worker::Enhance { input, output, report, properties } => {
+            one(&Clip { input, output, report }, &properties)
+        }
     }
 }
 

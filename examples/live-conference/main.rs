@@ -36,7 +36,9 @@ fn main() -> Result<ExitCode> {
     let shown = Latencies::default();
     let sender = sender::build(&cli, &shown)?;
     let receiver = match cli.output()? {
-        Output::Rtp(address) if address.ip().is_loopback() => Some(receiver::build(&cli, address.port(), &shown)?),
+        Output::Rtp(address) if address.ip().is_loopback() => {
+            Some(receiver::build(&cli, address.port(), &shown)?)
+        }
         Output::Rtp(_) | Output::Device(_) => None,
     };
     let pipelines: Vec<gst::Pipeline> = receiver.into_iter().chain([sender.pipeline.clone()]).collect();
@@ -48,7 +50,13 @@ fn main() -> Result<ExitCode> {
 }
 
 /// Plays until the source ends, the time is up, or the user stops it.
-fn call(cli: &Cli, sender: &sender::Sender, pipelines: &[gst::Pipeline], shown: &Latencies, stop: &AtomicBool) -> Result<()> {
+fn call(
+    cli: &Cli,
+    sender: &sender::Sender,
+    pipelines: &[gst::Pipeline],
+    shown: &Latencies,
+    stop: &AtomicBool,
+) -> Result<()> {
     for pipeline in pipelines {
         if pipeline.set_state(gst::State::Playing).is_err() {
             // The bus says why.
@@ -77,12 +85,18 @@ fn check(pipeline: &gst::Pipeline) -> Result<bool> {
     while let Some(message) = bus.timed_pop_filtered(POLL, &kinds) {
         match message.view() {
             gst::MessageView::Eos(_) => return Ok(true),
-            gst::MessageView::Latency(_) => pipeline.recalculate_latency().context("no latency can be found")?,
+            gst::MessageView::Latency(_) => {
+                pipeline.recalculate_latency().context("no latency can be found")?
+            }
             gst::MessageView::Error(error) => {
                 let element = message.src().map(|source| source.name().to_string()).unwrap_or_default();
                 let detail = error.debug().unwrap_or_default();
                 let detail = detail.lines().nth(1).map(|line| format!(" ({line})")).unwrap_or_default();
-                let advice = if element == "camera" { ". Without a camera, give --source FILE or --source test" } else { "" };
+                let advice = if element == "camera" {
+                    ". Without a camera, give --source FILE or --source test"
+                } else {
+                    ""
+                };
                 bail!("{element}: {}{detail}{advice}", error.error())
             }
             _ => (),

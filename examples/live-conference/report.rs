@@ -60,8 +60,14 @@ impl<'a> Reporter<'a> {
     /// Of a call that begins now.
     #[must_use]
     pub fn new(sender: &'a Sender, shown: &'a Latencies) -> Self {
-        println!("second by second: captured and shown frames, glass to glass (mean, 95 %, largest), restorations, detail");
-        Self { sender, shown, last: Counters { time: Instant::now(), captured: 0, shown: 0, restorations: 0 } }
+        println!(
+            "second by second: captured and shown frames, glass to glass (mean, 95 %, largest), restorations, detail"
+        );
+        Self {
+            sender,
+            shown,
+            last: Counters { time: Instant::now(), captured: 0, shown: 0, restorations: 0 },
+        }
     }
 
     /// Prints a line if a second is over.

@@ -37,10 +37,15 @@ pub fn build(cli: &Cli, shown: &Latencies) -> Result<Sender> {
     let is_camera = cli.source.starts_with("/dev/");
     // Frames are stamped where they leave the element named source. A file's wait there for their time, as a camera's do.
     let source = match cli.source.as_str() {
-        "test" => "videotestsrc name=source is-live=true pattern=ball ! video/x-raw,width=1280,height=720,framerate=30/1",
+        "test" => {
+            "videotestsrc name=source is-live=true pattern=ball ! video/x-raw,width=1280,height=720,framerate=30/1"
+        }
         _ if is_camera => "v4l2src name=camera ! identity name=source ! decodebin",
         file => {
-            ensure!(Path::new(file).is_file(), "cannot find {file}: give a video file, a camera's device, or test");
+            ensure!(
+                Path::new(file).is_file(),
+                "cannot find {file}: give a video file, a camera's device, or test"
+            );
             "filesrc name=file ! decodebin ! videoconvert ! queue max-size-buffers=2 ! clocksync name=source"
         }
     };

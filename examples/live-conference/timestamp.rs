@@ -25,7 +25,8 @@ pub fn stamp(source: &gst::Element, is_camera: bool) -> Result<()> {
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
         if let Some(gst::PadProbeData::Buffer(buffer)) = &mut probe.data {
             let now = element.upgrade().and_then(|element| element.current_running_time());
-            let age = now.zip(buffer.pts()).and_then(|(now, taken)| now.checked_sub(taken)).filter(|_| is_camera);
+            let age =
+                now.zip(buffer.pts()).and_then(|(now, taken)| now.checked_sub(taken)).filter(|_| is_camera);
             let captured = ntp_now().saturating_sub(age.unwrap_or_default());
             gst::ReferenceTimestampMeta::add(buffer.make_mut(), &caps, captured, gst::ClockTime::NONE);
         }
@@ -37,7 +38,8 @@ pub fn stamp(source: &gst::Element, is_camera: bool) -> Result<()> {
 /// How long ago the frame was captured, by its stamp; None if it has none.
 pub fn age(buffer: &gst::BufferRef) -> Option<Duration> {
     let caps = reference();
-    let stamp = buffer.iter_meta::<gst::ReferenceTimestampMeta>().find(|meta| meta.reference().is_subset(&caps))?;
+    let stamp =
+        buffer.iter_meta::<gst::ReferenceTimestampMeta>().find(|meta| meta.reference().is_subset(&caps))?;
     ntp_now().checked_sub(stamp.timestamp()).map(Into::into)
 }
 
@@ -78,7 +80,9 @@ impl Arrivals {
 fn extension(packet: &[u8]) -> Option<gst::ClockTime> {
     let has_extension = packet.first()? & 0x10 != 0;
     let start = 12 + 4 * usize::from(packet[0] & 0x0f);
-    let [0xbe, 0xde, _, _, 0x17, stamp @ ..] = packet.get(start..).filter(|_| has_extension)? else { return None };
+    let [0xbe, 0xde, _, _, 0x17, stamp @ ..] = packet.get(start..).filter(|_| has_extension)? else {
+        return None;
+    };
     let fixed_point = u64::from_be_bytes(stamp.get(..8)?.try_into().ok()?);
     // 32 bits of seconds, 32 of their fraction.
     Some(gst::ClockTime::from_nseconds(((u128::from(fixed_point) * 1_000_000_000) >> 32) as u64))

@@ -59,7 +59,8 @@ impl ClipRecipe {
         }
         let file = path.with_extension("srt");
         if !self.subtitle.is_empty() {
-            std::fs::write(&file, format!("1\n00:00:00,100 --> 00:00:00,300\n{}\n\n", self.subtitle)).unwrap();
+            std::fs::write(&file, format!("1\n00:00:00,100 --> 00:00:00,300\n{}\n\n", self.subtitle))
+                .unwrap();
             // Files of subtitles are read as markup; the text is plain.
             line += &format!(
                 " filesrc location={} ! subparse ! capssetter caps=text/x-raw,format=utf8 ! queue ! mux.",
@@ -76,7 +77,9 @@ impl ClipRecipe {
         let (variable, frames_wanted) = (self.variable_rate, u64::from(self.frames));
         let count = Mutex::new((0, gst::ClockTime::ZERO));
         frames.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
-            let Some(gst::PadProbeData::Buffer(buffer)) = &mut probe.data else { return gst::PadProbeReturn::Ok };
+            let Some(gst::PadProbeData::Buffer(buffer)) = &mut probe.data else {
+                return gst::PadProbeReturn::Ok;
+            };
             let mut count = count.lock().unwrap();
             let (count, base) = &mut *count;
             if *count == 0 {
@@ -152,13 +155,17 @@ pub fn streams(file: &Path) -> BTreeMap<String, StreamContents> {
                 Some(gst::PadProbeData::Buffer(buffer)) => {
                     let segment = pad.sticky_event::<gst::event::Segment>(0).unwrap();
                     let segment = segment.segment().downcast_ref::<gst::ClockTime>().unwrap();
-                    let time = buffer.pts().and_then(|pts| segment.to_running_time(pts)).map(gst::ClockTime::nseconds);
+                    let time = buffer
+                        .pts()
+                        .and_then(|pts| segment.to_running_time(pts))
+                        .map(gst::ClockTime::nseconds);
                     stream.packets.push((time, buffer.map_readable().unwrap().to_vec()));
                 }
                 Some(gst::PadProbeData::Event(event)) => {
                     if let gst::EventView::Tag(tags) = event.view() {
                         let language = tags.tag().get::<gst::tags::LanguageCode>();
-                        stream.language = language.map(|code| code.get().to_owned()).or(stream.language.take());
+                        stream.language =
+                            language.map(|code| code.get().to_owned()).or(stream.language.take());
                     }
                 }
                 _ => (),
@@ -183,7 +190,10 @@ pub fn streams(file: &Path) -> BTreeMap<String, StreamContents> {
 #[must_use]
 pub fn decoded_frames(file: &Path) -> usize {
     init();
-    let line = format!("filesrc location={} ! decodebin ! video/x-raw ! fakesink name=sink sync=false", file.display());
+    let line = format!(
+        "filesrc location={} ! decodebin ! video/x-raw ! fakesink name=sink sync=false",
+        file.display()
+    );
     let pipeline = gst::parse::launch(&line).unwrap().downcast::<gst::Pipeline>().unwrap();
     let frames = crate::Recording::of(&pipeline.by_name("sink").unwrap(), "sink", |_| ());
     play_to_end(&pipeline);
@@ -201,7 +211,11 @@ pub fn tree(folder: &Path) -> Vec<PathBuf> {
     while let Some(below) = folders.pop() {
         for entry in std::fs::read_dir(below).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path.strip_prefix(folder).unwrap().to_owned()) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path.strip_prefix(folder).unwrap().to_owned())
+            }
         }
     }
     files.sort();

@@ -99,14 +99,27 @@ fn sound_subtitles_and_timing_of_each_container_come_through() {
                 ..ClipRecipe::MP4
             },
         ),
-        ("tree/three.ts", ClipRecipe { muxer: "mpegtsmux", audio: "lamemp3enc ! mpegaudioparse", ..ClipRecipe::MP4 }),
+        (
+            "tree/three.ts",
+            ClipRecipe { muxer: "mpegtsmux", audio: "lamemp3enc ! mpegaudioparse", ..ClipRecipe::MP4 },
+        ),
         (
             "four.avi",
-            ClipRecipe { muxer: "avimux", video: "x264enc tune=zerolatency speed-preset=ultrafast ! h264parse", audio: "lamemp3enc ! mpegaudioparse", ..ClipRecipe::MP4 },
+            ClipRecipe {
+                muxer: "avimux",
+                video: "x264enc tune=zerolatency speed-preset=ultrafast ! h264parse",
+                audio: "lamemp3enc ! mpegaudioparse",
+                ..ClipRecipe::MP4
+            },
         ),
         (
             "tree/deep/five.webm",
-            ClipRecipe { muxer: "webmmux", video: "vp8enc deadline=1", audio: "vorbisenc", ..ClipRecipe::MP4 },
+            ClipRecipe {
+                muxer: "webmmux",
+                video: "vp8enc deadline=1",
+                audio: "vorbisenc",
+                ..ClipRecipe::MP4
+            },
         ),
     ];
     for (name, recipe) in &recipes {
@@ -123,9 +136,15 @@ fn sound_subtitles_and_timing_of_each_container_come_through() {
         let report = desk.report(name);
         assert_eq!(report["error"], Value::Null);
         assert_eq!(report["frames"], recipe.frames, "{name}");
-        assert!(report["restored_faces"].as_u64().unwrap() >= u64::from(recipe.frames) / 2, "{name}: {report}");
+        assert!(
+            report["restored_faces"].as_u64().unwrap() >= u64::from(recipe.frames) / 2,
+            "{name}: {report}"
+        );
         assert_eq!(report["stats"][0]["frames"], report["frames"]);
-        assert!(report["streams"].as_array().unwrap().iter().all(|stream| stream["fate"] != "dropped"), "{report}");
+        assert!(
+            report["streams"].as_array().unwrap().iter().all(|stream| stream["fate"] != "dropped"),
+            "{report}"
+        );
     }
     assert_eq!(streams(&desk.output("tree/two.mkv"))["audio/x-vorbis"].language.as_deref(), Some("fr"));
     assert_eq!(streams(&desk.output("one.mp4"))["video/x-h264"].times()[6], 1_198_000_000, "a variable rate");
@@ -140,7 +159,8 @@ fn what_a_container_cannot_hold_is_named() {
     let desk = Desk::new();
     ClipRecipe { muxer: "matroskamux", audio: "opusenc", ..ClipRecipe::MP4 }.make(&desk.input("kept.mkv"));
     // Uncompressed sound is in MP4 files of other programs: one of QuickTime with the other's brand.
-    ClipRecipe { muxer: "qtmux", audio: "audio/x-raw,format=S16LE", ..ClipRecipe::MP4 }.make(&desk.input("lost.mp4"));
+    ClipRecipe { muxer: "qtmux", audio: "audio/x-raw,format=S16LE", ..ClipRecipe::MP4 }
+        .make(&desk.input("lost.mp4"));
     let mut bytes = std::fs::read(desk.input("lost.mp4")).unwrap();
     assert_eq!(&bytes[4..12], b"ftypqt  ");
     bytes[8..12].copy_from_slice(b"isom");
@@ -165,12 +185,22 @@ fn broken_files_are_named_and_the_others_done() {
     std::fs::write(desk.input("empty.mkv"), "").unwrap();
     let whole = std::fs::read(desk.input("a.mp4")).unwrap();
     std::fs::write(desk.input("cut.mp4"), &whole[..whole.len() / 2]).unwrap();
-    ClipRecipe { muxer: "oggmux", video: "fakesink audiotestsrc num-buffers=9 ! vorbisenc", audio: "", ..ClipRecipe::MP4 }
-        .make(&desk.input("sound.ogg"));
+    ClipRecipe {
+        muxer: "oggmux",
+        video: "fakesink audiotestsrc num-buffers=9 ! vorbisenc",
+        audio: "",
+        ..ClipRecipe::MP4
+    }
+    .make(&desk.input("sound.ogg"));
     let result = desk.run(&["--jobs", "3"]);
     assert_eq!(result.status.code(), Some(1), "{}", text(&result.stdout));
     assert_eq!(desk.videos(), ["a.mp4", "z.mp4"]);
-    for (name, reason) in [("noise.mp4", "video file"), ("empty.mkv", "cannot be read"), ("cut.mp4", ""), ("sound.ogg", "nothing to restore")] {
+    for (name, reason) in [
+        ("noise.mp4", "video file"),
+        ("empty.mkv", "cannot be read"),
+        ("cut.mp4", ""),
+        ("sound.ogg", "nothing to restore"),
+    ] {
         let error = desk.report(name)["error"].as_str().unwrap().to_owned();
         assert!(!error.is_empty() && error.contains(reason), "{name}: {error}");
         assert!(text(&result.stderr).contains(&error), "{}", text(&result.stderr));
@@ -209,9 +239,16 @@ fn workers(master: &Child) -> Vec<u32> {
     let children = format!("/proc/{0}/task/{0}/children", master.id());
     // Threads start them, so every thread's children count.
     let tasks = std::fs::read_dir(Path::new(&children).parent().unwrap().parent().unwrap());
-    let lists = tasks.into_iter().flatten().filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let ids = lists.flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>());
-    ids.filter(|id| std::fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.contains("\0enhance\0"))).collect()
+    let lists = tasks
+        .into_iter()
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let ids =
+        lists.flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>());
+    ids.filter(|id| {
+        std::fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.contains("\0enhance\0"))
+    })
+    .collect()
 }
 
 fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
@@ -227,7 +264,8 @@ fn start(mut command: Command) -> Child {
 }
 
 fn part_of(folder: &Path, name: &str) -> bool {
-    folder.exists() && tree(folder).iter().any(|file| file.to_str().unwrap().starts_with(&format!(".{name}.")))
+    folder.exists()
+        && tree(folder).iter().any(|file| file.to_str().unwrap().starts_with(&format!(".{name}.")))
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn summary(output: &Output) -> Vec<f64> {
 
 fn call(jitter_buffer: &str) -> Vec<f64> {
     let clip = data("carphone_pristine.mp4");
-    let arguments = ["--source", clip.to_str().unwrap(), "--to", &free_address(), "--jitter-buffer", jitter_buffer];
+    let arguments =
+        ["--source", clip.to_str().unwrap(), "--to", &free_address(), "--jitter-buffer", jitter_buffer];
     summary(&command(&arguments).output().unwrap())
 }
 
