@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use gst::prelude::*;
@@ -122,6 +122,3 @@ fn hidden_name(output: &Path) -> Result<(&Path, OsString)> {
     prefix.push(".");
     Ok((folder, prefix))
 }
-
-/// How long a worker whose master is gone may take to stop.
-pub const PATIENCE: Duration = Duration::from_secs(20);

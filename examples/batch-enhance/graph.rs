@@ -88,8 +88,10 @@ impl Graph {
         let encoder = codec::encoder(&stream.caps, muxer, container.reorders).context(
             "its container can hold no video that can be encoded here: install GStreamer's plugins-ugly",
         )?;
+        // A phone's video that lies on its side is set upright: faces are found in it only then, and the muxers forget the tag.
         let line = format!(
-            "decodebin name=decoder videoconvert name=decoded ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 \
+            "decodebin name=decoder videoconvert name=decoded ! videoflip video-direction=auto \
+             ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 \
              ! facerestore name=restorer ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 ! videoconvert ! {encoder} ! queue name=end"
         );
         let bin = gst::parse::bin_from_description(&line, false)

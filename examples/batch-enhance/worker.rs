@@ -8,15 +8,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Property, Worker};
 use crate::clips::Clip;
-use crate::enhance::{PATIENCE, enhance};
+use crate::enhance::enhance;
 use crate::report::Report;
 use crate::{errors, source};
+
+/// How long a worker whose master is gone may take to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a worker says.
 #[derive(Debug, Serialize, Deserialize)]

@@ -183,7 +183,24 @@ pub fn streams(file: &Path) -> BTreeMap<String, StreamContents> {
     streams.clone()
 }
 
-/// Decodes a file; the time of each of its frames.
+/// The width and height of a video as it is stored.
+///
+/// # Panics
+/// When the file cannot be read.
+#[must_use]
+pub fn frame_size(file: &Path) -> (i32, i32) {
+    init();
+    let line = format!("filesrc location={} ! decodebin ! video/x-raw ! fakesink name=sink", file.display());
+    let pipeline = gst::parse::launch(&line).unwrap().downcast::<gst::Pipeline>().unwrap();
+    pipeline.set_state(gst::State::Paused).unwrap();
+    crate::wait_for(&pipeline, gst::MessageType::AsyncDone);
+    let caps = pipeline.by_name("sink").unwrap().static_pad("sink").unwrap().current_caps().unwrap();
+    pipeline.set_state(gst::State::Null).unwrap();
+    let caps = caps.structure(0).unwrap();
+    (caps.get("width").unwrap(), caps.get("height").unwrap())
+}
+
+/// Decodes a file; how many frames it has.
 ///
 /// # Panics
 /// When the file cannot be read.

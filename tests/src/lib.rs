@@ -15,7 +15,7 @@ mod rig;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, streams, tree};
+pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, streams, tree};
 pub use face_detect::Region;
 pub use frame::{FORMATS, Frame};
 pub use network::{negative, traced};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use facerestore_tests::{ClipRecipe, decoded_frames, example, negative, streams, tree};
+use facerestore_tests::{ClipRecipe, decoded_frames, example, frame_size, negative, streams, tree};
 use serde_json::Value;
 
 /// Folders for inputs and outputs, and a network that is quick and whose work can be seen.
@@ -152,6 +152,28 @@ fn sound_subtitles_and_timing_of_each_container_come_through() {
     let again = desk.run(&[]);
     succeeded(&again);
     assert!(text(&again.stdout).contains("0 to do, 5 there before"), "{}", text(&again.stdout));
+}
+
+#[test]
+fn the_sideways_video_of_a_phone_is_set_upright() {
+    let desk = Desk::new();
+    let sideways =
+        "videoflip video-direction=90l ! x264enc tune=zerolatency speed-preset=ultrafast ! h264parse";
+    let clip = desk.input("phone.mp4");
+    ClipRecipe { video: sideways, audio: "", ..ClipRecipe::MP4 }.make(&clip);
+    // The matrix in the track's header (ISO 14496-12, 8.3.2) becomes a quarter turn to the right.
+    let mut bytes = std::fs::read(&clip).unwrap();
+    let matrix = |entries: [u32; 9]| entries.map(u32::to_be_bytes).concat();
+    let (one, minus_one, unit) = (0x1_0000, 0xffff_0000, 0x4000_0000);
+    let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap();
+    let identity = matrix([one, 0, 0, 0, one, 0, 0, 0, unit]);
+    let place = header + bytes[header..].windows(36).position(|window| window == identity).unwrap();
+    bytes[place..place + 36].copy_from_slice(&matrix([0, one, 0, minus_one, 0, 0, 0, 0, unit]));
+    std::fs::write(&clip, bytes).unwrap();
+    assert_eq!(frame_size(&clip), (144, 176));
+    succeeded(&desk.run(&[]));
+    assert_eq!(frame_size(&desk.output("phone.mp4")), (176, 144));
+    assert_eq!(desk.report("phone.mp4")["restored_faces"], ClipRecipe::MP4.frames);
 }
 
 #[test]
