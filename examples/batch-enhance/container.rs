@@ -22,7 +22,7 @@ pub struct Container {
 
 /// The time scale of MP4 and QuickTime tracks, 360 000 ticks a second, is a multiple of the clocks of films and cameras (24 000, 30 000, 60 000, 90 000,
 /// 600, 1000), so that their timestamps come through exactly, and fine enough (2.8 µs) for any other.
-const CONTAINERS: [Container; 10] = [
+const CONTAINERS: [Container; 9] = [
     Container::new("video/quicktime, variant=apple", "qtdemux", "qtmux trak-timescale=360000", false),
     Container::new("application/x-3gp", "qtdemux", "3gppmux trak-timescale=360000", false),
     Container::new("video/quicktime", "qtdemux", "mp4mux trak-timescale=360000", false),
@@ -30,7 +30,6 @@ const CONTAINERS: [Container; 10] = [
     Container::new("video/x-matroska", "matroskademux", "matroskamux", true),
     Container::new("video/x-msvideo", "avidemux", "avimux", false),
     Container::new("video/mpegts", "tsdemux", "mpegtsmux", true),
-    Container::new("video/mpeg, systemstream=true", "mpegpsdemux", "mpegpsmux", true),
     Container::new("video/x-flv", "flvdemux", "flvmux", false),
     Container::new("video/ogg", "oggdemux", "oggmux", false),
 ];
@@ -53,7 +52,7 @@ impl Container {
                 bail!("it is audio ({name}) without a picture: nothing to restore")
             }
             (None, name) => bail!(
-                "it is no video file of a kind that can be written again ({}): use MP4, MOV, 3GP, Matroska, WebM, AVI, MPEG-TS, MPEG-PS, FLV or Ogg",
+                "it is no video file of a kind that can be written again ({}): use MP4, MOV, 3GP, Matroska, WebM, AVI, MPEG-TS, FLV or Ogg",
                 name.unwrap_or("unknown")
             ),
         }

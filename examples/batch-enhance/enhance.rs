@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use gst::prelude::*;
 use tempfile::TempPath;
 
@@ -40,6 +40,9 @@ pub fn enhance(
     }
     graph.stop();
     played?;
+    // Encoders have been seen to swallow frames without an error.
+    let encoded = graph.encoded();
+    ensure!(encoded >= report.frames, "the encoder gave {encoded} of {} frames", report.frames);
     report.streams = graph.streams.clone();
     report.duration_seconds = Some(graph.position().nseconds() as f64 / 1e9);
     if let Some(whole) = graph.duration.filter(|&whole| graph.position() + SHORT < whole) {

@@ -26,6 +26,7 @@ pub struct Graph {
     /// How long the file plays, where it says so.
     pub duration: Option<gst::ClockTime>,
     position: Arc<AtomicU64>,
+    encoded: Arc<AtomicU64>,
 }
 
 impl Graph {
@@ -36,8 +37,14 @@ impl Graph {
     pub fn build(input: &Path, output: &Path, properties: &[Property]) -> Result<Self> {
         let container = Container::of(input)?;
         let pipeline = gst::Pipeline::new();
-        let mut graph =
-            Self { pipeline, restorers: vec![], streams: vec![], duration: None, position: Arc::default() };
+        let mut graph = Self {
+            pipeline,
+            restorers: vec![],
+            streams: vec![],
+            duration: None,
+            position: Arc::default(),
+            encoded: Arc::default(),
+        };
         let built = graph.connect(&container, input, output, properties);
         if built.is_err() {
             graph.stop();
@@ -128,6 +135,7 @@ impl Graph {
         });
         unpack(&bin, &self.pipeline)?;
         stream.pad.link(&decoder.static_pad("sink").context("a decoder has an input")?)?;
+        self.count_encoded(&end)?;
         // The encoder's caps are known from its template alone until frames flow.
         let encoded = end.static_pad("src").context("a queue has an end")?;
         link_to(&encoded, muxer)?;
@@ -164,6 +172,22 @@ impl Graph {
         }
         link_to(&end, muxer)?;
         Ok(Fate::Copied)
+    }
+
+    fn count_encoded(&self, end: &gst::Element) -> Result<()> {
+        let encoded = self.encoded.clone();
+        let pad = end.static_pad("sink").context("a queue has a start")?;
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            encoded.fetch_add(1, Ordering::Relaxed);
+            gst::PadProbeReturn::Ok
+        });
+        Ok(())
+    }
+
+    /// How many frames left the encoders.
+    #[must_use]
+    pub fn encoded(&self) -> u64 {
+        self.encoded.load(Ordering::Relaxed)
     }
 
     /// How far the restored video is.
