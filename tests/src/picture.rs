@@ -1,5 +1,7 @@
 //! RGB pictures to make frames of: the photographs of `tests/data`, and scenes put together from them.
 
+use std::path::Path;
+
 use face_detect::Region;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b, Vector};
 use opencv::{imgcodecs, imgproc};
@@ -26,8 +28,14 @@ impl Picture {
     /// A picture file of `tests/data`.
     #[must_use]
     pub fn load(name: &str) -> Self {
-        let image = imgcodecs::imread(crate::data(name).to_str().unwrap(), imgcodecs::IMREAD_COLOR).unwrap();
-        assert!(!image.empty(), "{name} cannot be read");
+        Self::read(&crate::data(name))
+    }
+
+    /// A picture file.
+    #[must_use]
+    pub fn read(path: &Path) -> Self {
+        let image = imgcodecs::imread(path.to_str().unwrap(), imgcodecs::IMREAD_COLOR).unwrap();
+        assert!(!image.empty(), "{} cannot be read", path.display());
         Self::from_bgr(&image)
     }
 
