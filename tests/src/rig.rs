@@ -28,6 +28,13 @@ impl Rig {
         Self::of(crate::element(properties))
     }
 
+    /// The same for frames that have nothing to do with each other: each is searched and restored as if it were alone.
+    #[must_use]
+    pub fn frame_by_frame(properties: &[(&str, &dyn ToValue)]) -> Self {
+        let alone: [(&str, &dyn ToValue); 2] = [("temporal", &0.0), ("detection-interval", &1_u32)];
+        Self::new(&[&alone, properties].concat())
+    }
+
     /// Of an element with its properties set, which starts to play.
     #[must_use]
     pub fn of(element: gst::Element) -> Self {

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use facerestore_tests::{Frame, Picture, Rig, first_message, init, on_bus, traced};
+use facerestore_tests::{Frame, Picture, Rig, element, init, on_bus, traced};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 use tch::Kind;
@@ -56,9 +56,11 @@ fn resident() -> u64 {
 fn soak(frames: u64) {
     let folder = tempfile::tempdir().unwrap();
     let model = failing_network(folder.path());
-    let mut rig = Rig::new(&[("mode", &"live"), ("model", &model.to_str().unwrap()), ("max-age", &2000_u32)]);
+    let element = element(&[("model", &model.to_str().unwrap()), ("max-age", &2000_u32)]);
+    element.set_property_from_str("mode", "live");
+    let mut rig = Rig::of(element);
     let scenes = scenes();
-    let mut settled = 0;
+    let (mut settled, mut warnings) = (0, 0);
     for index in 0..frames {
         let scene = index / SCENE;
         if index > 0 && index % (SCENE * SCENES_PER_SEEK) == 0 {
@@ -70,7 +72,7 @@ fn soak(frames: u64) {
         assert_eq!(output.size(), frame.bytes.len(), "frame {index}");
         if index % 500 == 0 {
             // What an application does; messages that nobody takes would pile up.
-            on_bus(&rig.bus, gst::MessageType::Element);
+            warnings += on_bus(&rig.bus, gst::MessageType::Warning).len();
         }
         if index == frames / 4 {
             settled = resident();
@@ -80,7 +82,7 @@ fn soak(frames: u64) {
     assert_eq!(rig.stat("late-frames"), 0);
     assert!(rig.stat("restorations") > 0 && rig.stat("tracks") > frames / SCENE / 2);
     assert!(rig.stat("failures") > 0, "the failing network was never asked for the poisoned face");
-    assert!(first_message(&rig.bus).contains("could not be restored"));
+    assert!(warnings > 0, "nothing was said about the failures");
     let grown = resident() as f64 / settled as f64;
     assert!(grown < 1.05, "memory grew from {settled} KiB by {:.1} %", 100.0 * (grown - 1.0));
 }
