@@ -1,8 +1,10 @@
-//! Restores every face of one photo with the two library crates, without GStreamer: the whole pipeline on a page.
+//! Restores every face of a photo, or of a folder of them, with the two library crates, without GStreamer: the whole
+//! pipeline on a page.
 //!
 //! `cargo run --release -p facerestore-examples --bin photo -- IN.jpg OUT.png`
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -12,12 +14,12 @@ use opencv::prelude::*;
 use opencv::{imgcodecs, imgproc};
 use restore_core::{DiffusionRestorer, Restorer, RestorerOptions};
 
-/// Restore the faces of a photo.
+/// Restore the faces of a photo, or of all photos in a folder.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// The photo, in any format that OpenCV reads
+    /// The photo, in any format that OpenCV reads, or a folder of them
     input: PathBuf,
-    /// The restored photo; the format follows from the name
+    /// The restored photo, whose format follows from the name; or the folder for the restored photos, named as they are
     output: PathBuf,
     /// Folder of the model and the detector
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../models"))]
@@ -27,18 +29,47 @@ struct Cli {
     strength: f32,
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
     let mut detector = FaceDetector::open(&cli.models.join("face_detection_yunet_2023mar.onnx"))?;
     let restorer = DiffusionRestorer::open(
         &cli.models.join("facerestore-fast.safetensors"),
         &RestorerOptions::default(),
     )?;
-    let mut photo = read_rgb(&cli.input)?;
-    let faces = restore_faces(&mut photo, &mut detector, &restorer, cli.strength)?;
-    write_rgb(&cli.output, &photo)?;
-    println!("{faces} faces restored, written to {}", cli.output.display());
-    Ok(())
+    let mut restore = |input: &Path, output: &Path| -> Result<()> {
+        let mut photo = read_rgb(input)?;
+        let faces = restore_faces(&mut photo, &mut detector, &restorer, cli.strength)?;
+        write_rgb(output, &photo)?;
+        println!("{faces} faces restored, written to {}", output.display());
+        Ok(())
+    };
+    if !cli.input.is_dir() {
+        restore(&cli.input, &cli.output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut code = ExitCode::SUCCESS;
+    for name in photos(&cli.input, &cli.output)? {
+        // One broken photo does not stop the others.
+        if let Err(error) = restore(&cli.input.join(&name), &cli.output.join(&name)) {
+            eprintln!("skipped: {error:#}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+/// The names of the photos in `folder`, and makes `output` for them.
+fn photos(folder: &Path, output: &Path) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
+    ensure!(folder.canonicalize()? != output.canonicalize()?, "{} would be overwritten", folder.display());
+    let entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    let is_photo =
+        |path: &Path| path.to_str().is_some_and(|name| imgcodecs::have_image_reader(name).unwrap_or(false));
+    let photos = entries.iter().filter(|entry| is_photo(&entry.path()));
+    let mut names: Vec<PathBuf> = photos.map(|entry| entry.file_name().into()).collect();
+    ensure!(!names.is_empty(), "no pictures in {}", folder.display());
+    names.sort();
+    Ok(names)
 }
 
 /// Detect → align → restore → paste, all faces in one batch. Returns how many there were.

@@ -1,14 +1,15 @@
-//! Time of each stage of one frame: detect, align, paste.
+//! Time of each stage of one frame: detect, track, align, paste.
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use face_detect::{
-    DetectOptions, FaceDetector, InputSize, PasteOptions, Region, Similarity, align, correction, face_region,
-    face_to_crop, paste, template,
+    DetectError, DetectOptions, Face, FaceDetector, FaceTracker, InputSize, PasteOptions, Region, Similarity,
+    TrackOptions, align, correction, face_region, face_to_crop, paste, template,
 };
-use opencv::core::{Mat, Rect, Size};
+use opencv::core::{Mat, Rect, Size, repeat};
 use opencv::imgcodecs::{IMREAD_COLOR, imread};
 use opencv::imgproc::{INTER_AREA, resize};
 use opencv::prelude::*;
@@ -50,6 +51,49 @@ fn detect(criterion: &mut Criterion) {
     }
 }
 
+/// What tracking adds to each frame between detections: one face, fifty, and none (finding scene cuts).
+fn track(criterion: &mut Criterion) {
+    let model = repository("models/face_detection_yunet_2023mar.onnx");
+    let mut detector = FaceDetector::open(Path::new(&model)).unwrap();
+    let input = InputSize { width: 640, height: 384, scale: 1.0 };
+    let options = DetectOptions { max_faces: 50, min_face_size: 20, ..DetectOptions::default() };
+    let scenes = [
+        (
+            "no-face",
+            Mat::roi(&astronaut(1280, 720), Rect::new(640, 360, 640, 360)).unwrap().try_clone().unwrap(),
+        ),
+        ("1-face", astronaut(640, 360)),
+        ("50-faces", crowd()),
+    ];
+    for (name, picture) in scenes {
+        // Back and forth by two pixels, so that there is something to follow.
+        let views =
+            [0, 2].map(|x| Mat::roi(&picture, Rect::new(x, 0, 638, 360)).unwrap().try_clone().unwrap());
+        let faces = detector.detect_scaled(&views[0], input, &options).unwrap();
+        let mut tracker = FaceTracker::new();
+        let mut frame = 0;
+        let mut step = || {
+            let detect = || Ok::<Vec<Face>, DetectError>(faces.clone());
+            let time = Duration::from_millis(33) * frame;
+            let options = TrackOptions { detection_interval: u32::MAX, ..TrackOptions::default() };
+            let tracks = tracker.update(&views[frame as usize % 2], (638, 360), time, &options, detect);
+            frame += 1;
+            tracks.unwrap().len()
+        };
+        println!("{} faces in {name}", step());
+        criterion.bench_function(&format!("track/{name}"), |bencher| bencher.iter(&mut step));
+    }
+}
+
+/// Fifty copies of the astronaut's face.
+fn crowd() -> Mat {
+    let photo = astronaut(512, 512);
+    let mut face = Mat::default();
+    let part = Mat::roi(&photo, Rect::new(159, 40, 128, 150)).unwrap();
+    resize(&part, &mut face, Size::new(64, 72), 0.0, 0.0, INTER_AREA).unwrap();
+    repeat(&face, 5, 10).unwrap()
+}
+
 fn align_and_paste(criterion: &mut Criterion) {
     let frame = astronaut(1280, 720);
     for crop_size in [256, 512] {
@@ -75,5 +119,5 @@ fn align_and_paste(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, detect, align_and_paste);
+criterion_group!(benches, detect, track, align_and_paste);
 criterion_main!(benches);

@@ -7,7 +7,7 @@ use opencv::prelude::*;
 use opencv::{core, dnn, imgproc};
 
 use crate::error::DetectError;
-use crate::face::{BoundingBox, Face, Point};
+use crate::face::Face;
 use crate::image::check_bgr;
 use crate::input_size::InputSize;
 use crate::nms::suppress_overlaps;
@@ -168,7 +168,7 @@ impl FaceDetector {
             yunet::decode(&grid, options.score_threshold, &mut candidates);
         }
         let mut faces = suppress_overlaps(&candidates, options.nms_threshold)?;
-        faces.iter_mut().for_each(|face| *face = to_frame(face, factors));
+        faces.iter_mut().for_each(|face| *face = face.resized(factors.0.recip(), factors.1.recip()));
         faces.retain(|face| face.bbox.longer_side() >= options.min_face_size as f32);
         faces.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
         faces.truncate(options.max_faces);
@@ -235,23 +235,6 @@ impl FaceDetector {
             boxes: values(2)?,
             landmarks: values(3)?,
         })
-    }
-}
-
-/// From pixels of the shrunk frame to pixels of the frame. Pixel centres are integers in both, so
-/// the images' outer edges (−0.5) coincide, as `cv::resize` has it.
-fn to_frame(face: &Face, factors: (f32, f32)) -> Face {
-    let x = |value: f32| (value + 0.5) / factors.0 - 0.5;
-    let y = |value: f32| (value + 0.5) / factors.1 - 0.5;
-    Face {
-        bbox: BoundingBox {
-            x: x(face.bbox.x),
-            y: y(face.bbox.y),
-            width: face.bbox.width / factors.0,
-            height: face.bbox.height / factors.1,
-        },
-        landmarks: face.landmarks.map(|point| Point { x: x(point.x), y: y(point.y) }),
-        score: face.score,
     }
 }
 

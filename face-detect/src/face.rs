@@ -34,6 +34,37 @@ impl BoundingBox {
     pub fn longer_side(&self) -> f32 {
         self.width.max(self.height)
     }
+
+    pub(crate) fn centre(&self) -> Point {
+        Point { x: self.x + self.width / 2.0, y: self.y + self.height / 2.0 }
+    }
+
+    /// The rectangle of that size around `centre`.
+    pub(crate) fn around(centre: Point, width: f32, height: f32) -> Self {
+        Self { x: centre.x - width / 2.0, y: centre.y - height / 2.0, width, height }
+    }
+
+    /// Intersection over union with `other`, 0 to 1.
+    pub(crate) fn overlap(&self, other: &Self) -> f32 {
+        let shared = self.shared_area(other);
+        share(shared, self.area() + other.area() - shared)
+    }
+
+    /// The share of the smaller of both rectangles that the other one covers, 0 to 1.
+    pub(crate) fn coverage(&self, other: &Self) -> f32 {
+        share(self.shared_area(other), self.area().min(other.area()))
+    }
+
+    fn shared_area(&self, other: &Self) -> f32 {
+        let extent = |start: f32, length: f32, other_start: f32, other_length: f32| {
+            ((start + length).min(other_start + other_length) - start.max(other_start)).max(0.0)
+        };
+        extent(self.x, self.width, other.x, other.width) * extent(self.y, self.height, other.y, other.height)
+    }
+}
+
+fn share(part: f32, whole: f32) -> f32 {
+    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
 /// A face found in a frame.
@@ -47,4 +78,23 @@ pub struct Face {
     pub landmarks: [Point; 5],
     /// How sure the detector is, 0 to 1.
     pub score: f32,
+}
+
+impl Face {
+    /// The same face in a copy of its picture whose width and height are so many times as large. Pixel centres
+    /// are integers in both, so the pictures' outer edges (−0.5) coincide, as `cv::resize` has it.
+    pub(crate) fn resized(&self, horizontal: f32, vertical: f32) -> Self {
+        let x = |value: f32| (value + 0.5) * horizontal - 0.5;
+        let y = |value: f32| (value + 0.5) * vertical - 0.5;
+        Self {
+            bbox: BoundingBox {
+                x: x(self.bbox.x),
+                y: y(self.bbox.y),
+                width: self.bbox.width * horizontal,
+                height: self.bbox.height * vertical,
+            },
+            landmarks: self.landmarks.map(|point| Point { x: x(point.x), y: y(point.y) }),
+            score: self.score,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Where are the faces? Detection, alignment to the FFHQ template and paste-back, on OpenCV.
+//! Where are the faces? Detection, tracking, alignment to the FFHQ template and paste-back, on OpenCV.
 //!
 //! The three steps of one frame:
 //!
@@ -8,10 +8,14 @@
 //! 3. [`paste()`] (or [`correction`], for frames that are not one BGR image) puts back what the
 //!    network changed, inside a feathered mask; every other byte of the frame stays as it was.
 //!
+//! In a moving picture a [`FaceTracker`] stands between the first step and the second: it asks for detection
+//! now and then, follows the faces in between, gives each an id and keeps its landmarks steady.
+//!
 //! Coordinates are pixels of the frame; integer coordinates are pixel centres everywhere, so a
 //! frame of width `w` spans `-0.5` to `w - 0.5`. Images are OpenCV `Mat`s.
 
 mod align;
+mod detail;
 mod detector;
 mod error;
 mod face;
@@ -24,10 +28,12 @@ mod region;
 mod similarity;
 mod template;
 mod tone;
+mod track;
 mod warp;
 mod yunet;
 
 pub use align::align;
+pub use detail::FaceDetail;
 pub use detector::{DetectOptions, FaceDetector};
 pub use error::DetectError;
 pub use face::{BoundingBox, Face, Point};
@@ -36,3 +42,4 @@ pub use paste::{Correction, PasteOptions, correction, paste};
 pub use region::{Region, face_region};
 pub use similarity::{Similarity, face_to_crop};
 pub use template::template;
+pub use track::{FaceTracker, Track, TrackOptions, TrackState};

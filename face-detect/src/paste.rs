@@ -1,18 +1,13 @@
 //! Paste-back: what restoration changed, added to the frame inside a feathered mask.
 
-use opencv::core::{
-    self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, Size, Vec3b, Vec3f, no_array,
-};
-use opencv::imgproc::{INTER_CUBIC, INTER_LINEAR};
+use opencv::core::{Mat, Vec3b, Vec3f};
 use opencv::prelude::*;
 
+use crate::detail::FaceDetail;
 use crate::error::DetectError;
 use crate::image::check_bgr;
-use crate::mask::{LEAST_WEIGHT, face_mask, mask_bounds};
 use crate::region::Region;
 use crate::similarity::Similarity;
-use crate::tone::remove_tone;
-use crate::warp::{antialias, warp};
 
 /// How a restored face is pasted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,44 +95,8 @@ pub fn correction(
     frame_height: u32,
     options: &PasteOptions,
 ) -> Result<Option<Correction>, DetectError> {
-    let crop_size = check_crops(aligned, restored)?;
-    to_crop.check()?;
-    if !(0.0..=1.0).contains(&options.strength) {
-        return Err(DetectError::WrongValue {
-            what: "strength",
-            value: options.strength.to_string(),
-            expected: "from 0 to 1",
-        });
-    }
-    let bounds = mask_bounds(crop_size);
-    let footprint = bounds.transformed(&to_crop.inverse());
-    let (Some(region), Some(support)) =
-        (footprint.clipped(frame_width, frame_height), bounds.clipped(crop_size, crop_size))
-    else {
-        return Ok(None);
-    };
-    if options.strength == 0.0 {
-        return Ok(None);
-    }
-
-    let mask = face_mask(crop_size, support)?;
-    let mut change = difference(restored, aligned, support)?;
-    if options.keep_color {
-        remove_tone(&mut change, &mask, crop_size)?;
-    }
-    let scale = to_crop.scale();
-    if let Some(filtered) = antialias(&change, 1.0 / scale)? {
-        change = filtered;
-    }
-    let to_support =
-        to_crop.with_origin(region.x, region.y).translated(-f64::from(support.x), -f64::from(support.y));
-    let size = Size::new(region.width, region.height);
-    // Enlarging with straight lines would show the crop's grid in a large face.
-    let interpolation = if scale < 1.0 { INTER_CUBIC } else { INTER_LINEAR };
-    let mut delta = warp(&change, &to_support, size, interpolation, BORDER_REPLICATE)?;
-    let mut mask = warp(&mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
-    weigh(&mut delta, &mut mask, options.strength).map_err(DetectError::at("masking a face"))?;
-    Ok(Some(Correction { region, delta, mask }))
+    let detail = FaceDetail::between(aligned, restored, options.keep_color)?;
+    detail.correction(to_crop, frame_width, frame_height, options.strength)
 }
 
 /// Pastes a restored face into the frame (`CV_8UC3`, channels as in the crops): [`correction`], then
@@ -162,53 +121,4 @@ pub fn paste(
         Some(correction) => correction.apply(frame),
         None => Ok(()),
     }
-}
-
-/// The side of two square crops of the same kind.
-fn check_crops(aligned: &impl MatTraitConst, restored: &impl MatTraitConst) -> Result<u32, DetectError> {
-    let size = check_bgr("aligned face", aligned)?;
-    let restored_size = check_bgr("restored face", restored)?;
-    let wrong = |what, expected: String, found: Size| {
-        let found = format!("{}x{} pixels", found.width, found.height);
-        Err(DetectError::WrongImage { what, expected, found })
-    };
-    if size.width != size.height {
-        return wrong("aligned face", "a square image".to_owned(), size);
-    }
-    if restored_size != size {
-        let expected = format!("{0}x{0} pixels, as the aligned face", size.width);
-        return wrong("restored face", expected, restored_size);
-    }
-    Ok(size.width as u32)
-}
-
-/// `restored` − `aligned` as floats, within `support`: the mask needs no more of the crop.
-fn difference(
-    restored: &impl MatTraitConst,
-    aligned: &impl MatTraitConst,
-    support: Region,
-) -> Result<Mat, DetectError> {
-    let rect = Rect::new(support.x, support.y, support.width, support.height);
-    let mut change = Mat::default();
-    Mat::roi(restored, rect)
-        .and_then(|restored| {
-            core::subtract(&restored, &Mat::roi(aligned, rect)?, &mut change, &no_array(), CV_32F)
-        })
-        .map_err(DetectError::at("comparing the restored with the aligned face"))?;
-    Ok(change)
-}
-
-/// Multiplies `delta` by the mask and the strength; weights too small to see become 0 in both.
-fn weigh(delta: &mut Mat, mask: &mut Mat, strength: f32) -> opencv::Result<()> {
-    for row in 0..mask.rows() {
-        let weights = mask.at_row_mut::<f32>(row)?;
-        for (weight, change) in weights.iter_mut().zip(delta.at_row_mut::<Vec3f>(row)?) {
-            if *weight < LEAST_WEIGHT {
-                *weight = 0.0;
-            }
-            let factor = *weight * strength;
-            change.0.iter_mut().for_each(|value| *value *= factor);
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The debug overlay of `draw-boxes`: each face's box and landmarks, drawn into the frame in any format.
 
-use face_detect::{Face, Region};
+use face_detect::{Region, Track};
 
 use crate::meta::visible_box;
 use crate::pixels::{FrameViewMut, fill};
@@ -8,11 +8,11 @@ use crate::pixels::{FrameViewMut, fill};
 const BOX_COLOUR: [u8; 3] = [0, 255, 0];
 const LANDMARK_COLOUR: [u8; 3] = [255, 255, 0];
 
-/// Draws the boxes and landmarks of `faces`, with lines of about 1/240 of the frame's height.
-pub fn draw_faces(frame: &mut FrameViewMut, faces: &[Face]) {
+/// Draws the boxes and landmarks of `tracks`, with lines of about 1/240 of the frame's height.
+pub fn draw_faces(frame: &mut FrameViewMut, tracks: &[Track]) {
     let (width, height) = (frame.layout().width, frame.layout().height);
     let line = (height as i32 / 240).max(1);
-    for face in faces {
+    for face in tracks.iter().map(|track| &track.face) {
         if let Some(bounds) = visible_box(&face.bbox, width as u32, height as u32) {
             draw_box(frame, bounds, line);
         }

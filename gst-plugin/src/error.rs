@@ -44,6 +44,9 @@ pub enum StartError {
     /// The restoration model cannot be used.
     #[error(transparent)]
     Model(#[from] RestoreError),
+    /// The system gives no thread or memory.
+    #[error("the system cannot give what restoration needs: {0}")]
+    System(String),
 }
 
 impl StartError {
@@ -54,6 +57,7 @@ impl StartError {
             Self::NoSuchFile { .. } | Self::NotFound { .. } => gst::ResourceError::NotFound,
             Self::Property { .. } | Self::Model(RestoreError::Device { .. }) => gst::ResourceError::Settings,
             Self::Detector(_) | Self::Model(_) => gst::ResourceError::OpenRead,
+            Self::System(_) => gst::ResourceError::Failed,
         };
         gst::error_msg!(domain, ("{self}"), ["{self:?}"])
     }

@@ -10,6 +10,7 @@ pub mod facerestore;
 #[cfg(test)]
 mod fixtures;
 mod locate;
+mod message;
 mod meta;
 mod open;
 mod overlap;
@@ -18,5 +19,6 @@ mod pixels;
 mod plugin;
 mod qos;
 mod stats;
+mod temporal;
 
 pub use plugin::plugin_register_static;

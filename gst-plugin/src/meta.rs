@@ -1,27 +1,55 @@
-//! The `GstVideoRegionOfInterestMeta` that `attach-meta` puts on a buffer for each face.
+//! Faces as `GstVideoRegionOfInterestMeta`s on a buffer: what `attach-meta` writes, and `detector=none` reads.
 
-use face_detect::{BoundingBox, Face, Region};
+use face_detect::{BoundingBox, Face, Point, Region, Track};
 use gst_video::VideoRegionOfInterestMeta;
 
 /// Adds one region of interest of type "face" for each face that is visible in the frame.
 ///
-/// Its rectangle is the face's box clipped to the frame. Its parameter structure is named "face" and has `score`
-/// (double, 0 to 1) and `landmarks`: an array of five arrays (x, y) of doubles in frame pixels, the eye on the image's
+/// Its rectangle is the face's box clipped to the frame. Its parameter structure is named "face" and has `id` (uint64, the
+/// same for the same face in every frame), `score` (double, 0 to 1) and `landmarks`: an array of five arrays (x, y) of doubles in frame pixels, the eye on the image's
 /// left, the eye on the right, nose tip, left and right corner of the mouth.
-pub fn attach_faces(buffer: &mut gst::BufferRef, faces: &[Face], width: u32, height: u32) {
-    for face in faces {
-        let Some(bounds) = visible_box(&face.bbox, width, height) else { continue };
+pub fn attach_faces(buffer: &mut gst::BufferRef, tracks: &[Track], width: u32, height: u32) {
+    for track in tracks {
+        let Some(bounds) = visible_box(&track.face.bbox, width, height) else { continue };
         let rectangle = (bounds.x as u32, bounds.y as u32, bounds.width as u32, bounds.height as u32);
-        VideoRegionOfInterestMeta::add(buffer, "face", rectangle).add_param(parameters(face));
+        VideoRegionOfInterestMeta::add(buffer, "face", rectangle).add_param(face_structure(track));
     }
 }
 
-fn parameters(face: &Face) -> gst::Structure {
-    let points = face.landmarks.map(|point| gst::Array::new([f64::from(point.x), f64::from(point.y)]));
+fn face_structure(track: &Track) -> gst::Structure {
+    let points = track.face.landmarks.map(|point| gst::Array::new([f64::from(point.x), f64::from(point.y)]));
     gst::Structure::builder("face")
-        .field("score", f64::from(face.score))
+        .field("id", track.id)
+        .field("score", f64::from(track.face.score))
         .field("landmarks", gst::Array::new(points))
         .build()
+}
+
+/// The faces that an element upstream has attached, in the form of [`attach_faces`]; `score` may be missing and counts as
+/// 1. Regions of other types, and those without five landmarks, are none of ours.
+#[must_use]
+pub fn attached_faces(buffer: &gst::BufferRef) -> Vec<Face> {
+    buffer.iter_meta::<VideoRegionOfInterestMeta>().filter_map(|meta| face_of(&meta)).collect()
+}
+
+fn face_of(meta: &VideoRegionOfInterestMeta) -> Option<Face> {
+    if meta.roi_type() != "face" {
+        return None;
+    }
+    let parameters = meta.param("face")?;
+    let points = parameters.get::<gst::Array>("landmarks").ok()?;
+    let points: Vec<Point> = points.iter().map_while(point_of).collect();
+    let (x, y, width, height) = meta.rect();
+    let bbox = BoundingBox { x: x as f32, y: y as f32, width: width as f32, height: height as f32 };
+    let score = parameters.get::<f64>("score").unwrap_or(1.0) as f32;
+    Some(Face { bbox, landmarks: points.try_into().ok()?, score })
+}
+
+fn point_of(value: &gst::glib::SendValue) -> Option<Point> {
+    let pair = value.get::<gst::Array>().ok()?;
+    let [x, y] = pair.as_slice() else { return None };
+    let coordinate = |value: &gst::glib::SendValue| value.get::<f64>().ok().filter(|value| value.is_finite());
+    Some(Point { x: coordinate(x)? as f32, y: coordinate(y)? as f32 })
 }
 
 /// The whole pixels of the frame that a box covers, if any.
@@ -57,19 +85,41 @@ mod tests {
         assert_eq!(visible_box(&face(f32::NAN, 0.0, f32::INFINITY, 10.0).bbox, 100, 50), None);
     }
 
+    fn track(id: u64, face: Face) -> Track {
+        let zero = std::time::Duration::ZERO;
+        Track { id, face, state: face_detect::TrackState::Detected, age: zero, unconfirmed: zero }
+    }
+
     #[test]
-    fn score_and_landmarks_come_back_from_the_buffer() {
+    fn faces_come_back_from_the_buffer() {
         gst::init().unwrap();
         let mut buffer = gst::Buffer::new();
-        let faces = [face(10.0, 20.0, 30.0, 40.0), face(-90.0, 0.0, 10.0, 10.0)];
-        attach_faces(buffer.get_mut().unwrap(), &faces, 100, 100);
+        let tracks = [track(7, face(10.0, 20.0, 30.0, 40.0)), track(8, face(-90.0, 0.0, 10.0, 10.0))];
+        attach_faces(buffer.get_mut().unwrap(), &tracks, 100, 100);
         let metas: Vec<_> = buffer.iter_meta::<VideoRegionOfInterestMeta>().collect();
         assert_eq!(metas.len(), 1, "the face outside the frame gets none");
         assert_eq!((metas[0].roi_type(), metas[0].rect()), ("face", (10, 20, 30, 40)));
         let parameters = metas[0].param("face").unwrap();
-        assert_eq!(parameters.get::<f64>("score"), Ok(0.75));
+        assert_eq!((parameters.get::<u64>("id"), parameters.get::<f64>("score")), (Ok(7), Ok(0.75)));
         let landmarks = parameters.get::<gst::Array>("landmarks").unwrap();
         let last = landmarks[4].get::<gst::Array>().unwrap();
         assert_eq!((last[0].get::<f64>().unwrap(), last[1].get::<f64>().unwrap()), (4.5, 40.0));
+        assert_eq!(attached_faces(&buffer), [tracks[0].face]);
+    }
+
+    #[test]
+    fn regions_that_are_no_faces_with_landmarks_are_left_out() {
+        gst::init().unwrap();
+        let mut buffer = gst::Buffer::new();
+        let buffer = buffer.get_mut().unwrap();
+        VideoRegionOfInterestMeta::add(buffer, "face", (1, 2, 3, 4));
+        VideoRegionOfInterestMeta::add(buffer, "car", (1, 2, 3, 4))
+            .add_param(face_structure(&track(1, face(1.0, 1.0, 5.0, 5.0))));
+        let four = gst::Array::new(std::array::from_fn::<_, 4, _>(|_| gst::Array::new([1.0, 2.0])));
+        let short = gst::Structure::builder("face").field("landmarks", four).build();
+        VideoRegionOfInterestMeta::add(buffer, "face", (1, 2, 3, 4)).add_param(short);
+        let text = gst::Structure::builder("face").field("landmarks", "1 2 3").build();
+        VideoRegionOfInterestMeta::add(buffer, "face", (1, 2, 3, 4)).add_param(text);
+        assert!(attached_faces(buffer).is_empty());
     }
 }

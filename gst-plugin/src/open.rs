@@ -8,24 +8,44 @@ use restore_core::{
 };
 
 use crate::error::StartError;
+use crate::facerestore::Mode;
 use crate::facerestore::settings::ModelSettings;
 use crate::locate::{DETECTOR, MODEL};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{FaceSource, Finder, LiveRestoration, Pipeline, Restoration, Restoring};
 
 /// File name endings that mean TorchScript; every other file is taken as a checkpoint of this project.
 const TORCHSCRIPT_EXTENSIONS: [&str; 3] = ["pt", "pth", "torchscript"];
 
-/// Loads both networks. `plugin` is the plugin's own file, near which shipped files are looked for. Returns also a
+/// The value of the property `detector` that means: faces come from upstream.
+const NO_DETECTOR: &str = "none";
+
+/// Loads both networks, and in live mode starts the worker. `plugin` is the plugin's own file, near which shipped files are looked for. Returns also a
 /// line for the log: what was loaded, and where it computes.
 ///
 /// # Errors
 /// [`StartError`], whose text names the file or property and the remedy.
 pub fn open(settings: &ModelSettings, plugin: &Path) -> Result<(Pipeline, String), StartError> {
-    let detector = FaceDetector::open(&DETECTOR.locate(settings.detector.as_deref(), plugin)?)?;
     let model = MODEL.locate(settings.model.as_deref(), plugin)?;
+    let finder = open_finder(settings, plugin)?;
     let restorer = open_restorer(&model, settings)?;
     let loaded = format!("{}: {}", model.display(), restorer.description());
-    Ok((Pipeline::new(detector, restorer), loaded))
+    let restoration = Restoration::new(restorer).map_err(|error| StartError::System(error.to_string()))?;
+    let restoring = match settings.mode {
+        Mode::Offline => Restoring::Offline(Box::new(restoration)),
+        Mode::Live => Restoring::Live(
+            LiveRestoration::start(restoration).map_err(|error| StartError::System(error.to_string()))?,
+        ),
+    };
+    Ok((Pipeline::new(FaceSource::new(finder), restoring), loaded))
+}
+
+fn open_finder(settings: &ModelSettings, plugin: &Path) -> Result<Finder, StartError> {
+    let chosen = settings.detector.as_deref();
+    if chosen == Some(Path::new(NO_DETECTOR)) {
+        return Ok(Finder::Upstream);
+    }
+    let detector = FaceDetector::open(&DETECTOR.locate(chosen, plugin)?)?;
+    Ok(Finder::Detector(Box::new(detector)))
 }
 
 fn open_restorer(model: &Path, settings: &ModelSettings) -> Result<Box<dyn Restorer>, StartError> {

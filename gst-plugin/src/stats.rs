@@ -3,21 +3,26 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::pipeline::FramePlan;
+
 /// The stages of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Shrinking the frame and finding faces in it.
+    /// Finding faces in the shrunk frame.
     Detect,
+    /// Shrinking the frame and following faces in it.
+    Track,
     /// Reading the faces' pixels and warping them to crops.
     Align,
-    /// The restoration network.
+    /// The restoration network, while a frame waits for it.
     Restore,
     /// Making the corrections and adding them to the frame.
     Paste,
 }
 
-const STAGES: [(Stage, &str); 4] = [
+const STAGES: [(Stage, &str); 5] = [
     (Stage::Detect, "detect"),
+    (Stage::Track, "track"),
     (Stage::Align, "align"),
     (Stage::Restore, "restore"),
     (Stage::Paste, "paste"),
@@ -34,6 +39,23 @@ impl Timings {
         let result = work();
         *self.0[stage as usize].get_or_insert_default() += start.elapsed();
         result
+    }
+
+    /// How long a stage took; `None` where it did not run.
+    #[cfg(test)]
+    pub fn of(&self, stage: Stage) -> Option<Duration> {
+        self.0[stage as usize]
+    }
+
+    /// Takes over the stages of `inner`, which ran within `outer`, whose time is now what is left.
+    pub fn move_out(&mut self, outer: Stage, inner: &Self) {
+        for (index, time) in inner.0.iter().enumerate() {
+            if let Some(time) = time {
+                *self.0[index].get_or_insert_default() += *time;
+                let outer = self.0[outer as usize].get_or_insert_default();
+                *outer = outer.saturating_sub(*time);
+            }
+        }
     }
 }
 
@@ -55,11 +77,15 @@ pub enum Outcome {
 pub struct Stats {
     frames: u64,
     faces: u64,
+    tracks: u64,
     restored_faces: u64,
     bypassed_frames: u64,
     late_frames: u64,
     failures: u64,
     stages: [StageTime; STAGES.len()],
+    worker: StageTime,
+    detail_age: StageTime,
+    largest_detail_age: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,23 +95,42 @@ struct StageTime {
     runs: u64,
 }
 
+impl StageTime {
+    fn add(&mut self, time: Duration) {
+        *self = Self { total: self.total + time, last: time, runs: self.runs + 1 };
+    }
+
+    fn mean_ms(&self) -> f64 {
+        self.total.as_secs_f64() * 1e3 / self.runs.max(1) as f64
+    }
+}
+
 impl Stats {
-    /// Counts a frame with `found` faces, `restored` of them restored.
-    pub fn record(&mut self, outcome: Outcome, found: usize, restored: usize, timings: &Timings) {
+    /// Counts a frame.
+    pub fn record(&mut self, outcome: Outcome, plan: &FramePlan) {
         self.frames += 1;
-        self.faces += found as u64;
-        self.restored_faces += restored as u64;
+        self.faces += plan.tracks.len() as u64;
+        self.tracks += plan.changes.appeared.len() as u64;
+        self.restored_faces += plan.changes.restored.len() as u64;
         match outcome {
             Outcome::Changed => (),
             Outcome::Bypassed => self.bypassed_frames += 1,
             Outcome::Late => self.late_frames += 1,
             Outcome::Failed => self.failures += 1,
         }
-        for (stage, time) in self.stages.iter_mut().zip(timings.0) {
-            if let Some(time) = time {
-                *stage = StageTime { total: stage.total + time, last: time, runs: stage.runs + 1 };
-            }
+        for (stage, time) in self.stages.iter_mut().zip(plan.timings.0) {
+            time.into_iter().for_each(|time| stage.add(time));
         }
+        plan.worker.into_iter().for_each(|time| self.worker.add(time));
+        if let Some(age) = plan.oldest_detail {
+            self.detail_age.add(age);
+            self.largest_detail_age = self.largest_detail_age.max(age);
+        }
+    }
+
+    /// Counts a failure of the worker; the frame itself counts apart.
+    pub fn record_worker_failure(&mut self) {
+        self.failures += 1;
     }
 
     /// Frames that passed untouched because something failed.
@@ -100,27 +145,27 @@ impl Stats {
         (self.frames - self.late_frames, self.late_frames)
     }
 
-    /// Mean milliseconds of a stage over the frames in which it ran.
-    fn mean_ms(&self, stage: Stage) -> f64 {
-        let time = self.stages[stage as usize];
-        time.total.as_secs_f64() * 1e3 / time.runs.max(1) as f64
-    }
-
     /// The value of the property `stats`.
     #[must_use]
     pub fn structure(&self) -> gst::Structure {
         let mut structure = gst::Structure::builder("facerestore-stats")
             .field("frames", self.frames)
             .field("faces", self.faces)
+            .field("tracks", self.tracks)
             .field("restored-faces", self.restored_faces)
             .field("bypassed-frames", self.bypassed_frames)
             .field("late-frames", self.late_frames)
             .field("failures", self.failures)
             .build();
         for (stage, name) in STAGES {
-            structure.set(format!("{name}-ms"), self.mean_ms(stage));
-            structure.set(format!("{name}-ms-last"), self.stages[stage as usize].last.as_secs_f64() * 1e3);
+            let time = &self.stages[stage as usize];
+            structure.set(format!("{name}-ms"), time.mean_ms());
+            structure.set(format!("{name}-ms-last"), time.last.as_secs_f64() * 1e3);
         }
+        structure.set("restorations", self.worker.runs);
+        structure.set("worker-ms", self.worker.mean_ms());
+        structure.set("detail-age-ms", self.detail_age.mean_ms());
+        structure.set("detail-age-ms-max", self.largest_detail_age.as_secs_f64() * 1e3);
         structure
     }
 }
@@ -131,8 +176,16 @@ impl fmt::Display for Stats {
         write!(f, "{} frames, {} faces restored", self.frames, self.restored_faces)?;
         let mut separator = "; ms per frame:";
         for (stage, name) in STAGES {
-            write!(f, "{separator} {name} {:.1}", self.mean_ms(stage))?;
+            write!(f, "{separator} {name} {:.1}", self.stages[stage as usize].mean_ms())?;
             separator = ",";
+        }
+        if self.worker.runs > 0 {
+            let (mean, largest) = (self.detail_age.mean_ms(), self.largest_detail_age.as_millis());
+            write!(
+                f,
+                "; worker {:.1} ms, detail {mean:.0} ms old, at most {largest}",
+                self.worker.mean_ms()
+            )?;
         }
         Ok(())
     }
@@ -141,23 +194,40 @@ impl fmt::Display for Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::Changes;
+
+    #[test]
+    fn what_ran_within_a_stage_is_not_counted_twice() {
+        let ms = Duration::from_millis;
+        let mut outer = Timings([None, Some(ms(10)), None, None, None]);
+        outer.move_out(Stage::Track, &Timings([Some(ms(7)), None, None, None, None]));
+        assert_eq!((outer.of(Stage::Detect), outer.of(Stage::Track)), (Some(ms(7)), Some(ms(3))));
+    }
 
     #[test]
     fn stage_times_are_means_over_the_frames_where_the_stage_ran() {
         gst::init().unwrap();
         let mut stats = Stats::default();
-        let timings = |detect: u64, restore: Option<u64>| {
+        let plan = |detect: u64, restore: Option<u64>| {
             let millis = |value| Duration::from_millis(value);
-            Timings([Some(millis(detect)), None, restore.map(millis), None])
+            let timings = Timings([Some(millis(detect)), None, None, restore.map(millis), None]);
+            FramePlan { timings, ..FramePlan::default() }
         };
-        stats.record(Outcome::Changed, 3, 2, &timings(10, Some(100)));
-        stats.record(Outcome::Bypassed, 0, 0, &timings(20, None));
-        stats.record(Outcome::Late, 0, 0, &Timings::default());
-        stats.record(Outcome::Failed, 0, 0, &timings(30, Some(50)));
+        let mut first = plan(10, Some(100));
+        first.changes = Changes { appeared: vec![1, 2, 3], lost: vec![], restored: vec![1, 2] };
+        first.worker = Some(Duration::from_millis(40));
+        first.oldest_detail = Some(Duration::from_millis(90));
+        stats.record(Outcome::Changed, &first);
+        stats.record(Outcome::Bypassed, &plan(20, None));
+        stats.record(Outcome::Late, &FramePlan::default());
+        let mut last = plan(30, Some(50));
+        last.oldest_detail = Some(Duration::from_millis(30));
+        stats.record(Outcome::Failed, &last);
         let structure = stats.structure();
         for (field, value) in [
             ("frames", 4),
-            ("faces", 3),
+            ("tracks", 3),
+            ("restorations", 1),
             ("restored-faces", 2),
             ("bypassed-frames", 1),
             ("late-frames", 1),
@@ -171,12 +241,16 @@ mod tests {
             ("restore-ms", 75.0),
             ("restore-ms-last", 50.0),
             ("align-ms", 0.0),
+            ("worker-ms", 40.0),
+            ("detail-age-ms", 60.0),
+            ("detail-age-ms-max", 90.0),
         ] {
             assert!((structure.get::<f64>(field).unwrap() - value).abs() < 1e-9, "{field}");
         }
         assert_eq!(
             stats.to_string(),
-            "4 frames, 2 faces restored; ms per frame: detect 20.0, align 0.0, restore 75.0, paste 0.0"
+            "4 frames, 2 faces restored; ms per frame: detect 20.0, track 0.0, align 0.0, restore 75.0, paste 0.0; \
+             worker 40.0 ms, detail 60 ms old, at most 90"
         );
     }
 }

@@ -9,8 +9,8 @@ use tch::{Device, Kind, Tensor};
 use crate::checkpoint::LoadedModel;
 use crate::restorer::check_faces;
 use crate::{
-    Checkpoint, DeviceChoice, DiffusionConfig, ModelConfig, NoiseSchedule, Precision, RestoreError, Restorer,
-    Sampler, device_name, seeded_noise,
+    Checkpoint, DeviceChoice, ModelConfig, NoiseSchedule, Precision, RestoreError, Restorer, Sampler,
+    WarmStart, device_name, seeded_noise,
 };
 
 /// How to run a model; the defaults are the model's own.
@@ -32,6 +32,7 @@ pub struct DiffusionRestorer {
     device: Device,
     precision: Precision,
     sampler: Sampler,
+    schedule: NoiseSchedule,
     /// γ of the sampler's steps, noisiest first, then 1.
     levels: Vec<f64>,
     /// One caller at a time: a tensor is not `Sync`, and one inference already uses all of libtorch's threads.
@@ -79,6 +80,7 @@ impl DiffusionRestorer {
             config,
             device,
             precision,
+            schedule,
             levels,
             state: Mutex::new(State { model, noise: HashMap::new() }),
         })
@@ -109,8 +111,7 @@ impl DiffusionRestorer {
     /// # Errors
     /// [`RestoreError::Config`] when the number of steps is out of range.
     pub fn set_sampling(&mut self, steps: usize, sampler: Sampler) -> Result<(), RestoreError> {
-        let DiffusionConfig { schedule, timesteps, .. } = self.config.diffusion;
-        self.levels = NoiseSchedule::new(schedule, timesteps)?.respaced(steps)?;
+        self.levels = self.schedule.respaced(steps)?;
         self.sampler = sampler;
         Ok(())
     }
@@ -125,10 +126,21 @@ impl DiffusionRestorer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sampling loop (Eq. 8) for one batch, x_d in [-1, 1] on the device.
-    fn sample(&self, state: &mut State, x_d: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
+    /// The sampling loop (Eq. 8) for one batch, x_d in [-1, 1] on the device, from pure noise or from `start` (on the
+    /// device, too) noised to the first of `levels`.
+    fn sample(
+        &self,
+        state: &mut State,
+        x_d: &Tensor,
+        start: Option<&Tensor>,
+        levels: &[f64],
+        seeds: &[u64],
+    ) -> Result<Tensor, RestoreError> {
         let mut x_t = self.noise(state, seeds, 0, x_d)?;
-        for (index, pair) in self.levels.windows(2).enumerate() {
+        if let (Some(start), Some(gamma)) = (start, levels.first()) {
+            x_t = start.f_mul_scalar(gamma.sqrt())?.f_add(&x_t.f_mul_scalar((1.0 - gamma).sqrt())?)?;
+        }
+        for (index, pair) in levels.windows(2).enumerate() {
             let (gamma, next) = (pair[0], pair[1]);
             let gammas = Tensor::f_full([seeds.len() as i64], gamma, (Kind::Float, self.device))?;
             let output = state.model.unet.forward(&x_t, x_d, &gammas, self.precision.kind(), false)?;
@@ -147,6 +159,35 @@ impl DiffusionRestorer {
             )?;
         }
         Ok(x_t)
+    }
+
+    /// [`sample`](Self::sample) for any number of faces on any device.
+    fn restore_in_batches(
+        &self,
+        faces: &Tensor,
+        starts: Option<&Tensor>,
+        levels: &[f64],
+        seeds: &[u64],
+    ) -> Result<Tensor, RestoreError> {
+        check_faces(faces, seeds, self.crop_size())?;
+        if seeds.is_empty() {
+            return Ok(faces.f_to_kind(Kind::Float)?);
+        }
+        let count = seeds.len() as i64;
+        let _no_grad = tch::no_grad_guard();
+        let mut state = self.lock();
+        let mut restored = Vec::new();
+        for first in (0..count).step_by(MAX_BATCH as usize) {
+            let length = MAX_BATCH.min(count - first);
+            let part = |faces: &Tensor| -> Result<Tensor, RestoreError> {
+                Ok(faces.f_narrow(0, first, length)?.f_to_device(self.device)?.f_to_kind(Kind::Float)?)
+            };
+            let (x_d, start) = (part(faces)?, starts.map(part).transpose()?);
+            let seeds = &seeds[first as usize..(first + length) as usize];
+            let sampled = self.sample(&mut state, &x_d, start.as_ref(), levels, seeds)?;
+            restored.push(sampled.f_to_device(Device::Cpu)?);
+        }
+        Ok(Tensor::f_cat(&restored, 0)?)
     }
 
     /// Draw number `draw` of each seed's noise, stacked to the shape of `x_d`.
@@ -189,20 +230,12 @@ impl Restorer for DiffusionRestorer {
     }
 
     fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        check_faces(faces, seeds, self.crop_size())?;
-        if seeds.is_empty() {
-            return Ok(faces.f_to_kind(Kind::Float)?);
-        }
-        let count = seeds.len() as i64;
-        let _no_grad = tch::no_grad_guard();
-        let mut state = self.lock();
-        let mut restored = Vec::new();
-        for start in (0..count).step_by(MAX_BATCH as usize) {
-            let length = MAX_BATCH.min(count - start);
-            let x_d = faces.f_narrow(0, start, length)?.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
-            let seeds = &seeds[start as usize..(start + length) as usize];
-            restored.push(self.sample(&mut state, &x_d, seeds)?.f_to_device(Device::Cpu)?);
-        }
-        Ok(Tensor::f_cat(&restored, 0)?)
+        self.restore_in_batches(faces, None, &self.levels, seeds)
+    }
+
+    fn restore_from(&self, faces: &Tensor, start: &WarmStart, seeds: &[u64]) -> Result<Tensor, RestoreError> {
+        check_faces(start.faces, seeds, self.crop_size())?;
+        let levels = self.schedule.respaced_from(start.gamma, self.steps())?;
+        self.restore_in_batches(faces, Some(start.faces), &levels, seeds)
     }
 }

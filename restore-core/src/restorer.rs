@@ -4,6 +4,16 @@ use tch::{Kind, Tensor};
 
 use crate::RestoreError;
 
+/// Where sampling begins instead of at pure noise: for a video, at the face restored last, warped to the present crop.
+#[derive(Debug)]
+pub struct WarmStart<'a> {
+    /// What to begin at, shape and range as the faces to restore.
+    pub faces: &'a Tensor,
+    /// γ of the beginning, in (0, 1): the share of power that `faces` have in x_t = √γ faces + √(1−γ) ε. Near 0 is a cold
+    /// start; near 1 the result keeps what is in `faces`.
+    pub gamma: f64,
+}
+
 /// A network that restores aligned faces.
 ///
 /// Implementations keep no state between calls that a result depends on: the same faces and seeds on the
@@ -24,6 +34,16 @@ pub trait Restorer: Send + Sync {
     ///
     /// [crop size]: Restorer::crop_size
     fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError>;
+
+    /// [`restore`](Restorer::restore) beginning at `start` instead of at pure noise, so that the detail of `start` persists and
+    /// fewer steps are needed. A network that does not sample has nothing to begin at and restores as ever.
+    ///
+    /// # Errors
+    /// As [`restore`](Restorer::restore), and when the shapes of `faces` and of `start` differ.
+    fn restore_from(&self, faces: &Tensor, start: &WarmStart, seeds: &[u64]) -> Result<Tensor, RestoreError> {
+        let _ = start;
+        self.restore(faces, seeds)
+    }
 
     /// [`restore`](Restorer::restore) for 8-bit pictures: each of `crops` holds `S * S * 3` bytes, RGB,
     /// row-major without padding, and so does each result.

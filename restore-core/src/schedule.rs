@@ -76,6 +76,44 @@ impl NoiseSchedule {
         Ok((0..=steps).rev().map(|index| self.gammas[(index * total + steps / 2) / steps]).collect())
     }
 
+    /// The noise levels of a sampler that begins at `gamma`, a share of the signal's power in (0, 1), instead of at γ_T:
+    /// evenly spaced in time as in [`respaced`](Self::respaced), with the share of its `steps` that the remaining time is of
+    /// the whole, rounded up; noisiest first, the last is 1. A `gamma` below γ_T begins at γ_T.
+    ///
+    /// # Errors
+    /// As [`respaced`](Self::respaced), and when `gamma` is not in (0, 1).
+    pub fn respaced_from(&self, gamma: f64, steps: usize) -> Result<Vec<f64>, RestoreError> {
+        if !(gamma > 0.0 && gamma < 1.0) {
+            return Err(RestoreError::Config(format!("a start at γ = {gamma}, must be between 0 and 1")));
+        }
+        let start = self.time_of(gamma);
+        let total = self.timesteps() as f64;
+        let remaining = ((steps as f64 * start / total).ceil() as usize).max(1);
+        let mut levels = self.respaced(steps)?;
+        if start < total {
+            let times = (0..=remaining).rev().map(|index| start * index as f64 / remaining as f64);
+            levels = times.map(|time| self.at_time(time)).collect();
+        }
+        Ok(levels)
+    }
+
+    /// The time in 0..=T at which the level is `gamma`, linear between the steps.
+    fn time_of(&self, gamma: f64) -> f64 {
+        let after = self.gammas.partition_point(|&level| level > gamma);
+        if after > self.timesteps() {
+            return self.timesteps() as f64;
+        }
+        let (high, low) = (self.gammas[after - 1], self.gammas[after]);
+        after as f64 - (gamma - low) / (high - low)
+    }
+
+    /// The inverse of [`time_of`](Self::time_of).
+    fn at_time(&self, time: f64) -> f64 {
+        let before = time.floor() as usize;
+        let share = time - time.floor();
+        self.gamma(before) + share * (self.gamma(before + 1) - self.gamma(before))
+    }
+
     /// Draws a training noise level as SR3 does: t uniform in 1..=T, then γ uniform between γ_t and γ_{t-1}.
     pub fn draw(&self, rng: &mut impl Rng) -> f64 {
         let step = rng.random_range(1..=self.timesteps());
@@ -144,6 +182,22 @@ mod tests {
         assert_eq!(schedule.respaced(1000).unwrap(), all);
         assert_eq!(schedule.respaced(10).unwrap()[1], schedule.gamma(900));
         assert!(schedule.respaced(0).is_err() && schedule.respaced(1001).is_err());
+    }
+
+    #[test]
+    fn a_sampler_may_begin_in_the_middle() {
+        let schedule = linear();
+        for gamma in [0.9, 0.5, 0.123] {
+            let levels = schedule.respaced_from(gamma, 10).unwrap();
+            assert!((levels[0] - gamma).abs() < 1e-12 && levels.last() == Some(&1.0));
+            assert!(levels.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        // γ = 0.5 lies between t = 258 and 259 of 1000, so 3 of 10 steps are left.
+        assert_eq!(schedule.respaced_from(0.5, 10).unwrap().len(), 4);
+        assert_eq!(schedule.respaced_from(schedule.gamma(400), 10).unwrap()[1], schedule.gamma(300));
+        assert_eq!(schedule.respaced_from(0.5, 1).unwrap().len(), 2);
+        assert_eq!(schedule.respaced_from(1e-9, 4).unwrap(), schedule.respaced(4).unwrap());
+        assert!(schedule.respaced_from(1.0, 4).is_err() && schedule.respaced_from(f64::NAN, 4).is_err());
     }
 
     /// The mean of the draws is the trapezoid rule over the schedule.

@@ -63,7 +63,14 @@ pub struct TorchScriptRestorer {
     options: TorchScriptOptions,
     device: Device,
     /// One caller at a time: a scripted module is not `Sync`.
-    module: Mutex<CModule>,
+    network: Mutex<Network>,
+}
+
+struct Network {
+    module: CModule,
+    /// Known after the first answer. The call for any kind of output, `forward_is` of tch 0.24, never frees its inputs when it
+    /// fails; a network that fails in each frame of a video would fill the memory.
+    gives_a_tensor: bool,
 }
 
 impl TorchScriptRestorer {
@@ -89,12 +96,17 @@ impl TorchScriptRestorer {
             )
         })?;
         module.f_set_eval()?;
-        Ok(Self { options: *options, device, module: Mutex::new(module) })
+        let network = Network { module, gives_a_tensor: false };
+        Ok(Self { options: *options, device, network: Mutex::new(network) })
     }
 
     fn forward(&self, input: Tensor) -> Result<Tensor, RestoreError> {
-        let module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
-        let output = module.forward_is(&[IValue::Tensor(input)])?;
+        let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        if network.gives_a_tensor {
+            return Ok(network.module.forward_ts(&[input])?);
+        }
+        let output = network.module.forward_is(&[IValue::Tensor(input)])?;
+        network.gives_a_tensor = matches!(output, IValue::Tensor(_));
         let index = self.options.output_index;
         let picked = match output {
             IValue::Tensor(tensor) => Some(tensor),

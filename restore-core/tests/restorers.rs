@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::{small_model, wave};
 use restore_core::{
     DeviceChoice, DiffusionRestorer, PixelRange, Precision, RestoreError, Restorer, RestorerOptions, Sampler,
-    TorchScriptOptions, TorchScriptRestorer,
+    TorchScriptOptions, TorchScriptRestorer, UNet, WarmStart, seeded_noise,
 };
 use tch::{CModule, Device, Kind, Tensor};
 
@@ -51,6 +51,38 @@ fn batches_of_any_size_agree_with_single_faces() {
         assert!(error < 1e-4, "face {index} is off by {error}");
     }
     assert_eq!(restorer.restore(&faces.narrow(0, 0, 0), &[]).unwrap().size(), [0, 3, 32, 32]);
+}
+
+/// With x0-prediction one step from γ is f(√γ start + √(1−γ) ε, x_d, γ) clipped, which a TorchScript-free way to run the
+/// same network gives: the network itself.
+#[test]
+fn a_warm_start_is_the_start_noised_to_its_level() {
+    let checkpoint = small_model();
+    let options = RestorerOptions { steps: Some(1), ..cpu(Precision::Fp32) };
+    let restorer = DiffusionRestorer::new(&checkpoint, Path::new("small"), &options).unwrap();
+    let (faces, start) = (faces(2), wave(&[2, 3, 32, 32], 0.37, 1.0));
+    let warm = WarmStart { faces: &start, gamma: 0.7 };
+    let restored = restorer.restore_from(&faces, &warm, &[3, 4]).unwrap();
+
+    let variables = tch::nn::VarStore::new(Device::Cpu);
+    let unet = UNet::new(&variables.root(), &checkpoint.config.unet).unwrap();
+    checkpoint.copy_to(Path::new("small"), &variables).unwrap();
+    let noise = Tensor::stack(&[seeded_noise(3, 0, 32).unwrap(), seeded_noise(4, 0, 32).unwrap()], 0);
+    let x_t = &start * 0.7_f64.sqrt() + noise * 0.3_f64.sqrt();
+    let gamma = Tensor::from_slice(&[0.7_f32, 0.7]);
+    let expected =
+        tch::no_grad(|| unet.forward(&x_t, &faces, &gamma, Kind::Float, false).unwrap()).clamp(-1.0, 1.0);
+    assert!((&restored - expected).abs().max().double_value(&[]) < 1e-5);
+    // A hair above nothing of the start is a cold start.
+    let cold = WarmStart { faces: &start, gamma: 1e-9 };
+    let difference =
+        restorer.restore_from(&faces, &cold, &[3, 4]).unwrap() - restorer.restore(&faces, &[3, 4]).unwrap();
+    assert!(difference.abs().max().double_value(&[]) < 1e-2);
+    assert!(
+        restorer
+            .restore_from(&faces, &WarmStart { faces: &start.narrow(0, 0, 1), gamma: 0.7 }, &[3, 4])
+            .is_err()
+    );
 }
 
 #[test]

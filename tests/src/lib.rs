@@ -4,6 +4,7 @@
 //! The element is linked in statically, so these tests need no installed plugin; those that load the plugin as
 //! GStreamer does take it from [`plugin_folder`].
 
+mod clip;
 mod frame;
 mod network;
 mod picture;
@@ -14,12 +15,13 @@ mod rig;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, streams, tree};
 pub use face_detect::Region;
 pub use frame::{FORMATS, Frame};
 pub use network::{negative, traced};
 pub use picture::{FACE, Picture, SKIN};
 pub use pipeline::{Recording, element, first_message, on_bus, play_to_end, wait_for};
-pub use program::{Output, gst_program, plugin_folder, target_folder};
+pub use program::{Output, example, gst_program, plugin_folder, target_folder};
 pub use rig::{FRAME_TIME, Rig, address, bytes};
 
 /// Initialises GStreamer and registers the element, once.

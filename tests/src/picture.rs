@@ -1,5 +1,7 @@
 //! RGB pictures to make frames of: the photographs of `tests/data`, and scenes put together from them.
 
+use std::path::Path;
+
 use face_detect::Region;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b, Vector};
 use opencv::{imgcodecs, imgproc};
@@ -26,8 +28,14 @@ impl Picture {
     /// A picture file of `tests/data`.
     #[must_use]
     pub fn load(name: &str) -> Self {
-        let image = imgcodecs::imread(crate::data(name).to_str().unwrap(), imgcodecs::IMREAD_COLOR).unwrap();
-        assert!(!image.empty(), "{name} cannot be read");
+        Self::read(&crate::data(name))
+    }
+
+    /// A picture file.
+    #[must_use]
+    pub fn read(path: &Path) -> Self {
+        let image = imgcodecs::imread(path.to_str().unwrap(), imgcodecs::IMREAD_COLOR).unwrap();
+        assert!(!image.empty(), "{} cannot be read", path.display());
         Self::from_bgr(&image)
     }
 
@@ -113,8 +121,13 @@ impl Picture {
     /// Peak signal-to-noise ratio within `area`, in dB; infinite when equal.
     #[must_use]
     pub fn psnr(&self, other: &Self, area: Region) -> f64 {
-        let squared = self.mean(other, area, |difference| difference * difference);
-        10.0 * (255.0_f64.powi(2) / squared).log10()
+        10.0 * (255.0_f64.powi(2) / self.squared_difference(other, area)).log10()
+    }
+
+    /// Mean squared difference of the bytes within `area`, in levels².
+    #[must_use]
+    pub fn squared_difference(&self, other: &Self, area: Region) -> f64 {
+        self.mean(other, area, |difference| difference * difference)
     }
 
     fn mean(&self, other: &Self, area: Region, measure: impl Fn(f64) -> f64) -> f64 {
@@ -126,14 +139,18 @@ impl Picture {
         differences.sum::<f64>() / a.rgb.len() as f64
     }
 
-    fn from_bgr(image: &Mat) -> Self {
+    /// From OpenCV's order of channels.
+    #[must_use]
+    pub fn from_bgr(image: &Mat) -> Self {
         let mut rgb = Mat::default();
         imgproc::cvt_color_def(image, &mut rgb, imgproc::COLOR_BGR2RGB).unwrap();
         let rgb_bytes = rgb.data_bytes().unwrap().to_vec();
         Self { width: rgb.cols() as usize, height: rgb.rows() as usize, rgb: rgb_bytes }
     }
 
-    fn to_bgr(&self) -> Mat {
+    /// In OpenCV's order of channels.
+    #[must_use]
+    pub fn to_bgr(&self) -> Mat {
         let (rows, columns) = (self.height as i32, self.width as i32);
         let rgb = Mat::new_rows_cols_with_bytes::<Vec3b>(rows, columns, &self.rgb).unwrap();
         let mut bgr = Mat::default();

@@ -58,3 +58,18 @@ pub fn plugin_folder() -> PathBuf {
     );
     folder
 }
+
+/// A built program of the folder `examples`.
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    let program = target_folder().join(name);
+    assert!(
+        program.is_file(),
+        "{} is missing: build it with `cargo build -p facerestore-examples` (scripts/test does so)",
+        program.display()
+    );
+    program
+}

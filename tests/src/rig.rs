@@ -28,6 +28,13 @@ impl Rig {
         Self::of(crate::element(properties))
     }
 
+    /// The same for frames that have nothing to do with each other: each is searched and restored as if it were alone.
+    #[must_use]
+    pub fn frame_by_frame(properties: &[(&str, &dyn ToValue)]) -> Self {
+        let alone: [(&str, &dyn ToValue); 2] = [("temporal", &0.0), ("detection-interval", &1_u32)];
+        Self::new(&[&alone, properties].concat())
+    }
+
     /// Of an element with its properties set, which starts to play.
     #[must_use]
     pub fn of(element: gst::Element) -> Self {
@@ -60,7 +67,19 @@ impl Rig {
         times.set_pts(FRAME_TIME * self.frames);
         times.set_duration(FRAME_TIME);
         self.frames += 1;
-        self.harness.push_and_pull(buffer).unwrap()
+        let (pts, duration) = (buffer.pts(), buffer.duration());
+        let output = self.harness.push_and_pull(buffer).unwrap();
+        assert_eq!((output.pts(), output.duration()), (pts, duration), "times go through unchanged");
+        output
+    }
+
+    /// Seeks back to the start, as a player does: flush, and a segment from 0.
+    pub fn seek(&mut self) {
+        assert!(self.harness.push_event(gst::event::FlushStart::new()));
+        assert!(self.harness.push_event(gst::event::FlushStop::new(true)));
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        assert!(self.harness.push_event(gst::event::Segment::new(&segment)));
+        self.frames = 0;
     }
 
     /// A counter of the property `stats`.

@@ -16,7 +16,7 @@ fn strength_scales_the_change() {
     let frame = face();
     let input = frame.to_picture();
     let folder = tempfile::tempdir().unwrap();
-    let mut rig = Rig::new(&[("model", &negative(folder.path()))]);
+    let mut rig = Rig::frame_by_frame(&[("model", &negative(folder.path()))]);
     let full = rig.restore(&frame).to_picture();
     rig.set("strength", 0.5);
     let half = rig.restore(&frame).to_picture();
@@ -40,7 +40,7 @@ fn a_controller_moves_strength_over_time() {
     let frame = face();
     let input = frame.to_picture();
     let folder = tempfile::tempdir().unwrap();
-    let mut rig = Rig::new(&[("model", &negative(folder.path()))]);
+    let mut rig = Rig::frame_by_frame(&[("model", &negative(folder.path()))]);
     let source = InterpolationControlSource::new();
     source.set_mode(InterpolationMode::Linear);
     // From 0 at the first frame to 1 at the fifth.
@@ -77,7 +77,7 @@ fn keep_color_keeps_the_inputs_tone() {
     });
     let frame = face();
     let before = mean(&frame.to_picture(), SKIN);
-    let mut rig = Rig::new(&[("model", &redden), ("keep-color", &false)]);
+    let mut rig = Rig::frame_by_frame(&[("model", &redden), ("keep-color", &false)]);
     let reddened = mean(&rig.restore(&frame).to_picture(), SKIN);
     assert!(reddened[0] > before[0] + 15.0 && reddened[2] < before[2] - 15.0, "{before:?} → {reddened:?}");
     rig.set("keep-color", true);
@@ -105,7 +105,7 @@ fn the_same_seed_gives_the_same_pixels_and_another_seed_others() {
     let first = restore(7);
     assert!(first == restore(7), "two runs differ");
     assert!(first != restore(8), "the seed has no effect");
-    let mut rig = Rig::new(&[("seed", &7_u64)]);
+    let mut rig = Rig::frame_by_frame(&[("seed", &7_u64)]);
     assert!(first == rig.restore(&frame).bytes && first == rig.restore(&frame).bytes, "the noise flickers");
     rig.set("seed", 8_u64);
     assert!(first != rig.restore(&frame).bytes, "the seed cannot be changed while playing");

@@ -30,7 +30,7 @@ fn a_face_cut_by_the_border_is_restored_up_to_the_border() {
     for (x, y, name) in [(-225, 0, "left"), (287, 0, "right"), (0, -85, "top")] {
         let mut scene = Picture::plain(512, 512, [120; 3]);
         scene.put(&Picture::astronaut(), x, y);
-        let mut rig = Rig::new(&[("detection-threshold", &0.3)]);
+        let mut rig = Rig::frame_by_frame(&[("detection-threshold", &0.3)]);
         for format in [VideoFormat::Rgb, VideoFormat::Nv12] {
             let frame = Frame::new(&scene, format);
             let restored = rig.restore(&frame);
@@ -52,7 +52,7 @@ fn a_face_cut_by_the_border_is_restored_up_to_the_border() {
 #[test]
 fn fifty_faces_are_restored_and_max_faces_limits_them() {
     let crowd = rgb(&head().resized(128, 128).tiled(10, 5));
-    let mut rig = Rig::new(&[]);
+    let mut rig = Rig::frame_by_frame(&[]);
     let restored = rig.restore(&crowd);
     assert_eq!((rig.stat("faces"), rig.stat("restored-faces")), (50, 50));
     let tile = |column: i32, row: i32| facerestore_tests::Region {
@@ -75,7 +75,7 @@ fn max_faces_takes_the_largest() {
     scene.put(&head().resized(120, 120), 20, 100);
     scene.put(&head().resized(240, 240), 350, 40);
     let frame = rgb(&scene);
-    let mut rig = Rig::new(&[("max-faces", &1_u32)]);
+    let mut rig = Rig::frame_by_frame(&[("max-faces", &1_u32)]);
     let right = facerestore_tests::Region { x: 300, y: 0, width: 340, height: 320 };
     let (inside, outside) = rig.restore(&frame).changes(&frame, right);
     assert!(inside > 3000 && outside == 0, "{inside} bytes changed right, {outside} left");
@@ -90,7 +90,7 @@ fn overlapping_faces_are_both_restored() {
     scene.put(&head().crop(25, 0, 105, 160), 100, 40);
     scene.put(&head().crop(25, 0, 105, 160), 205, 40);
     let frame = rgb(&scene);
-    let mut rig = Rig::new(&[]);
+    let mut rig = Rig::frame_by_frame(&[]);
     let restored = rig.restore(&frame);
     assert_eq!((rig.stat("restored-faces"), rig.stat("failures")), (2, 0));
     for x in [120, 225] {
@@ -102,18 +102,20 @@ fn overlapping_faces_are_both_restored() {
 #[test]
 fn min_face_size_and_threshold_leave_faces_out() {
     let frame = rgb(&Picture::astronaut());
-    let mut rig = Rig::new(&[("min-face-size", &200_u32)]);
+    let mut rig = Rig::frame_by_frame(&[("min-face-size", &200_u32)]);
     assert!(rig.restore(&frame).bytes == frame.bytes, "a face of about 110 pixels is smaller than 200");
     rig.set("min-face-size", 60_u32);
     assert!(rig.restore(&frame).bytes != frame.bytes);
     rig.set("detection-threshold", 1.0);
-    assert!(rig.restore(&frame).bytes == frame.bytes, "no detection is certain");
-    assert_eq!((rig.stat("faces"), rig.stat("bypassed-frames")), (1, 2));
+    // No detection is certain; the face that was found is followed for a second.
+    let followed = (0..60).take_while(|_| rig.restore(&frame).bytes != frame.bytes).count() as u64;
+    assert!(followed <= 30, "{followed} frames");
+    assert_eq!((rig.stat("faces"), rig.stat("bypassed-frames")), (1 + followed, 2));
 }
 
 #[test]
 fn frames_of_a_few_pixels_pass() {
-    let mut rig = Rig::new(&[("draw-boxes", &true), ("min-face-size", &1_u32)]);
+    let mut rig = Rig::frame_by_frame(&[("draw-boxes", &true), ("min-face-size", &1_u32)]);
     let face = head();
     let sizes = [(1, 1), (2, 2), (3, 1), (1, 3), (5, 7), (16, 1), (1, 600)];
     for (format, (width, height)) in FORMATS.into_iter().flat_map(|format| sizes.map(|size| (format, size))) {
@@ -128,7 +130,7 @@ fn each_face_gets_a_region_of_interest_with_score_and_landmarks() {
     let mut scene = Picture::plain(640, 320, [200, 190, 180]);
     scene.put(&head(), 20, 100);
     scene.put(&head().resized(240, 240), 350, 40);
-    let mut rig = Rig::new(&[("attach-meta", &true)]);
+    let mut rig = Rig::frame_by_frame(&[("attach-meta", &true)]);
     for format in [VideoFormat::Bgrx, VideoFormat::Nv21] {
         let output = rig.push(&Frame::new(&scene, format));
         let metas: Vec<_> = output.iter_meta::<VideoRegionOfInterestMeta>().collect();
@@ -173,7 +175,7 @@ fn landmarks(parameters: &gst::StructureRef) -> Vec<(f64, f64)> {
 #[test]
 fn boxes_are_drawn_in_every_format() {
     let picture = Picture::astronaut();
-    let mut rig = Rig::new(&[("draw-boxes", &true), ("strength", &0.0)]);
+    let mut rig = Rig::frame_by_frame(&[("draw-boxes", &true), ("strength", &0.0)]);
     for format in FORMATS {
         let frame = Frame::padded(&picture, format, 3);
         let drawn = rig.restore(&frame);

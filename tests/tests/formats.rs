@@ -14,7 +14,7 @@ fn only_colour_bytes_near_the_face_change_and_strides_do_not_matter() {
     let picture = Picture::astronaut();
     let odd = picture.crop(0, 0, 511, 509);
     // One element for all: every frame also is a change of caps in mid-stream.
-    let mut rig = Rig::new(&[("model", &negative(folder.path()))]);
+    let mut rig = Rig::frame_by_frame(&[("model", &negative(folder.path()))]);
     for format in FORMATS {
         let mut changed = |layout: &str, frame: &Frame| {
             let input = frame.buffer();
@@ -49,7 +49,7 @@ fn every_format_shows_the_same_restored_face() {
     // Half the chroma resolution alone separates a 4:2:0 frame from the RGB picture by 37 dB. The shipped model adds to
     // that 0.01 dB, the negative, which moves samples by up to 255 levels and doubles every error, 1.4 dB.
     for (model, most_loss) in [(model(), 0.5), (negative(folder.path()), 2.0)] {
-        let mut rig = Rig::new(&[("model", &model)]);
+        let mut rig = Rig::frame_by_frame(&[("model", &model)]);
         let rgb = rig.restore(&Frame::new(&picture, VideoFormat::Rgb)).to_picture();
         let change = rgb.difference(&picture, SKIN);
         for format in FORMATS {

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use facerestore_tests::{
-    FRAME_TIME, Frame, Picture, Recording, Rig, bytes, data, detector, init, model, on_bus, play_to_end,
-    wait_for,
+    FRAME_TIME, Frame, Picture, Recording, Rig, SKIN, bytes, data, detector, init, model, on_bus,
+    play_to_end, wait_for,
 };
 use gst::prelude::*;
 use gst_video::VideoFormat;
@@ -157,18 +157,43 @@ fn a_frame_after_a_change_of_caps_is_restored_as_if_it_were_the_first() {
 }
 
 #[test]
-fn the_element_reuses_faces_between_detections() {
+fn faces_are_followed_between_detections_and_looked_for_when_they_are_lost() {
     let face = Frame::new(&Picture::astronaut(), VideoFormat::Rgb);
     let mut rig = Rig::new(&[("detection-interval", &3_u32)]);
-    let outputs: Vec<Frame> = (0..6).map(|_| rig.restore(&face)).collect();
-    assert!(outputs.iter().all(|output| output.bytes == outputs[0].bytes), "a still picture flickers");
-    assert_eq!(rig.stat("restored-faces"), 6);
-    // Now a face that has gone: looked for at frames 7, 10, …
+    for _ in 0..6 {
+        assert!(rig.restore(&face).bytes != face.bytes);
+    }
+    assert_eq!((rig.stat("restored-faces"), rig.stat("tracks")), (6, 1));
+    // Now a face that has gone.
     let suit = Frame::new(&Picture::astronaut().crop(0, 220, 512, 292).resized(512, 512), VideoFormat::Rgb);
     let touched: Vec<bool> = (0..4).map(|_| rig.restore(&suit).bytes != suit.bytes).collect();
     assert_eq!(touched, [false; 4]);
-    let back: Vec<bool> = (0..4).map(|_| rig.restore(&face).bytes != face.bytes).collect();
-    assert_eq!(back, [false, false, true, true], "frames 11 and 12 reuse that there is no face");
+    let back = (0..3).filter(|_| rig.restore(&face).bytes != face.bytes).count();
+    assert!(back >= 1, "a face that is back is seen within the interval");
+}
+
+/// Temporal stability: what the network makes of each frame's noise is averaged over frames.
+#[test]
+fn a_still_face_in_a_noisy_video_flickers_less_with_temporal_stability() {
+    let clean = Picture::astronaut();
+    let noisy: Vec<Frame> = (0..8)
+        .map(|frame| {
+            let mut picture = clean.clone();
+            for (index, value) in picture.rgb.iter_mut().enumerate() {
+                let draw = (index as u32 + 1_000_003 * frame).wrapping_mul(2_654_435_761) >> 20;
+                *value = (i32::from(*value) + (draw % 17) as i32 - 8).clamp(0, 255) as u8;
+            }
+            Frame::new(&picture, VideoFormat::Rgb)
+        })
+        .collect();
+    let flicker = |temporal: f64| {
+        let mut rig = Rig::new(&[("temporal", &temporal)]);
+        let outputs: Vec<Picture> = noisy.iter().map(|frame| rig.restore(frame).to_picture()).collect();
+        let pairs = outputs.windows(2).skip(2);
+        pairs.map(|pair| pair[0].squared_difference(&pair[1], SKIN)).sum::<f64>()
+    };
+    let (alone, steady) = (flicker(0.0), flicker(0.9));
+    assert!(steady < 0.7 * alone, "{steady} of {alone} levels²");
 }
 
 /// Tells the element that the sink was late by `jitter` with the frame of `timestamp`.
@@ -223,7 +248,7 @@ fn a_flush_forgets_lateness() {
 #[test]
 fn buffers_without_times_are_restored() {
     let frame = Frame::new(&Picture::astronaut(), VideoFormat::Rgb);
-    let mut rig = Rig::new(&[]);
+    let mut rig = Rig::frame_by_frame(&[]);
     let expected = rig.restore(&frame);
     late(&mut rig, gst::ClockTime::ZERO, gst::ClockTime::from_seconds(3600));
     let output = rig.harness.push_and_pull(frame.buffer()).unwrap();

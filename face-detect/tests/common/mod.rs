@@ -1,6 +1,8 @@
 //! What the integration tests share: real photos, the detector, comparisons of images.
 #![allow(dead_code)] // each test file uses its share
 
+pub mod clip;
+
 use std::path::{Path, PathBuf};
 
 use face_detect::{DetectOptions, Face, FaceDetector, Region};

@@ -2,6 +2,23 @@
 
 use gst::glib;
 
+/// Whether frames wait for the network (property `mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstFaceRestoreMode")]
+#[repr(i32)]
+pub enum Mode {
+    /// For files.
+    #[default]
+    #[enum_value(name = "Each frame waits until all of its faces are restored: for files", nick = "offline")]
+    Offline,
+    /// For calls.
+    #[enum_value(
+        name = "No frame waits; it shows the newest restoration of each face, put where the face is now: for calls",
+        nick = "live"
+    )]
+    Live,
+}
+
 /// Precision in which the network computes (property `precision`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstFaceRestorePrecision")]

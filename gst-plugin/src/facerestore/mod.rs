@@ -4,12 +4,14 @@ use gst::glib;
 use gst::prelude::*;
 
 mod choices;
+mod frame;
 mod imp;
+mod properties;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use choices::{Precision, Sampler, TorchScriptRange};
+pub use choices::{Mode, Precision, Sampler, TorchScriptRange};
 
 glib::wrapper! {
     /// The element `facerestore`, a `GstVideoFilter` that restores faces in place.

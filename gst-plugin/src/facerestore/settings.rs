@@ -1,29 +1,34 @@
-//! The property table, and the values behind it.
+//! The values of the element's properties.
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::time::Duration;
 
 use face_detect::{DetectOptions, PasteOptions};
 use gst::glib;
 use gst::prelude::*;
 
-use super::choices::{Precision, Sampler, TorchScriptRange};
-use crate::pipeline::FrameOptions;
+use super::choices::{Mode, Precision, Sampler, TorchScriptRange};
+use crate::pipeline::{FrameOptions, RestoreOptions};
 
-const DEFAULT_DEVICE: &str = "auto";
-const DEFAULT_STRENGTH: f64 = 1.0;
-const DEFAULT_MAX_FACES: u32 = 50;
-const DEFAULT_MIN_FACE_SIZE: u32 = 32;
+pub(super) const DEFAULT_DEVICE: &str = "auto";
+pub(super) const DEFAULT_STRENGTH: f64 = 1.0;
+pub(super) const DEFAULT_TEMPORAL: f64 = 0.6;
+pub(super) const DEFAULT_MAX_AGE: u32 = 500;
+pub(super) const DEFAULT_MAX_FACES: u32 = 50;
+pub(super) const DEFAULT_MIN_FACE_SIZE: u32 = 32;
 /// Of 120 frames of a badly degraded clip the face is found in 118 at 0.6 and in 92 at 0.7.
-const DEFAULT_DETECTION_THRESHOLD: f64 = 0.6;
+pub(super) const DEFAULT_DETECTION_THRESHOLD: f64 = 0.6;
+pub(super) const DEFAULT_DETECTION_INTERVAL: u32 = 5;
 
 /// What is read when the element starts (READY → PAUSED).
 #[derive(Debug, Clone)]
 pub struct ModelSettings {
     /// Model file; `None` is the shipped one.
     pub model: Option<PathBuf>,
-    /// Detector file; `None` is the shipped one.
+    /// Detector file, or `none`; `None` is the shipped one.
     pub detector: Option<PathBuf>,
+    /// When a face is restored.
+    pub mode: Mode,
     /// As the user wrote it.
     pub device: String,
     /// Of the network.
@@ -45,6 +50,10 @@ pub struct FrameSettings {
     pub strength: f64,
     /// Keep the input's low frequencies of colour.
     pub keep_color: bool,
+    /// How far a face persists from frame to frame, 0 to 1.
+    pub temporal: f64,
+    /// Live: in milliseconds.
+    pub max_age: u32,
     /// Seed of the noise.
     pub seed: u64,
     /// Most faces in a frame.
@@ -75,6 +84,7 @@ impl Default for ModelSettings {
         Self {
             model: None,
             detector: None,
+            mode: Mode::default(),
             device: DEFAULT_DEVICE.into(),
             precision: Precision::default(),
             steps: 0,
@@ -90,11 +100,13 @@ impl Default for FrameSettings {
         Self {
             strength: DEFAULT_STRENGTH,
             keep_color: true,
+            temporal: DEFAULT_TEMPORAL,
+            max_age: DEFAULT_MAX_AGE,
             seed: 0,
             max_faces: DEFAULT_MAX_FACES,
             min_face_size: DEFAULT_MIN_FACE_SIZE,
             detection_threshold: DEFAULT_DETECTION_THRESHOLD,
-            detection_interval: 1,
+            detection_interval: DEFAULT_DETECTION_INTERVAL,
             attach_meta: false,
             draw_boxes: false,
         }
@@ -125,8 +137,9 @@ impl FrameSettings {
                 ..Default::default()
             },
             detection_interval: self.detection_interval,
-            seed: self.seed,
+            restore: RestoreOptions { seed: self.seed, temporal: self.temporal as f32 },
             paste: PasteOptions { strength: self.strength as f32, keep_color: self.keep_color },
+            max_age: Duration::from_millis(self.max_age.into()),
         }
     }
 }
@@ -142,6 +155,7 @@ impl Settings {
         match name {
             "model" => model.model = path(),
             "detector" => model.detector = path(),
+            "mode" => model.mode = get(value),
             "device" => {
                 model.device = get::<Option<String>>(value).unwrap_or_else(|| DEFAULT_DEVICE.into());
             }
@@ -152,6 +166,8 @@ impl Settings {
             "torchscript-output" => model.torchscript_output = get(value),
             "strength" => frame.strength = get(value),
             "keep-color" => frame.keep_color = get(value),
+            "temporal" => frame.temporal = get(value),
+            "max-age" => frame.max_age = get(value),
             "seed" => frame.seed = get(value),
             "max-faces" => frame.max_faces = get(value),
             "min-face-size" => frame.min_face_size = get(value),
@@ -169,6 +185,7 @@ impl Settings {
         match name {
             "model" => model.model.to_value(),
             "detector" => model.detector.to_value(),
+            "mode" => model.mode.to_value(),
             "device" => model.device.to_value(),
             "precision" => model.precision.to_value(),
             "steps" => model.steps.to_value(),
@@ -177,6 +194,8 @@ impl Settings {
             "torchscript-output" => model.torchscript_output.to_value(),
             "strength" => frame.strength.to_value(),
             "keep-color" => frame.keep_color.to_value(),
+            "temporal" => frame.temporal.to_value(),
+            "max-age" => frame.max_age.to_value(),
             "seed" => frame.seed.to_value(),
             "max-faces" => frame.max_faces.to_value(),
             "min-face-size" => frame.min_face_size.to_value(),
@@ -187,135 +206,4 @@ impl Settings {
             _ => unimplemented!("property {name}"),
         }
     }
-}
-
-/// The property table, in the order of the two groups of settings.
-pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-    model_properties().into_iter().chain(frame_properties()).chain([stats_property()]).collect()
-});
-
-fn model_properties() -> Vec<glib::ParamSpec> {
-    vec![
-        glib::ParamSpecString::builder("model")
-            .nick("Model file")
-            .blurb("Restoration model: a checkpoint (.safetensors) of this project, or any TorchScript network (.pt, .pth, .torchscript) that restores 512x512 RGB faces. Unset: facerestore-fast.safetensors, found near the plugin")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("detector")
-            .nick("Detector file")
-            .blurb("Face detector: the YuNet network of March 2023 in ONNX format. Unset: face_detection_yunet_2023mar.onnx, found near the plugin")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("device")
-            .nick("Device")
-            .blurb("Where the model computes: cpu, cuda:N (N counts from 0), or auto, the first CUDA device if there is one and else the CPU")
-            .default_value(DEFAULT_DEVICE)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder_with_default("precision", Precision::default())
-            .nick("Precision")
-            .blurb("Precision in which a checkpoint of this project computes; TorchScript networks keep their own")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("steps")
-            .nick("Diffusion steps")
-            .blurb("Diffusion steps per face; time grows in proportion. 0: the number that the model file recommends")
-            .maximum(1000)
-            .default_value(0)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder_with_default("sampler", Sampler::default())
-            .nick("Sampler")
-            .blurb("How a diffusion step is taken; without effect when there is one step only")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder_with_default("torchscript-range", TorchScriptRange::default())
-            .nick("TorchScript pixel range")
-            .blurb("Pixel values that a TorchScript model takes and gives")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("torchscript-output")
-            .nick("TorchScript output")
-            .blurb("Index of the restored face where a TorchScript model returns several tensors")
-            .default_value(0)
-            .mutable_ready()
-            .build(),
-    ]
-}
-
-fn frame_properties() -> Vec<glib::ParamSpec> {
-    vec![
-        glib::ParamSpecDouble::builder("strength")
-            .nick("Strength")
-            .blurb("Share of restoration in the result: 0 passes the video through, 1 shows the model's face")
-            .minimum(0.0)
-            .maximum(1.0)
-            .default_value(DEFAULT_STRENGTH)
-            .mutable_playing()
-            .controllable()
-            .build(),
-        glib::ParamSpecBoolean::builder("keep-color")
-            .nick("Keep colour")
-            .blurb("Keep the input's skin tone and lighting: take only detail from the restored face")
-            .default_value(true)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecUInt64::builder("seed")
-            .nick("Seed")
-            .blurb("Seed of the diffusion noise, the same for each face and frame so that it does not flicker. The same seed on the same device gives the same pixels")
-            .default_value(0)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecUInt::builder("max-faces")
-            .nick("Most faces")
-            .blurb("Restore at most this many faces of a frame, the largest first")
-            .minimum(1)
-            .maximum(1000)
-            .default_value(DEFAULT_MAX_FACES)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecUInt::builder("min-face-size")
-            .nick("Least face size")
-            .blurb("Leave out faces whose box is smaller than this many pixels of the frame; a smaller value makes detection slower")
-            .minimum(1)
-            .default_value(DEFAULT_MIN_FACE_SIZE)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecDouble::builder("detection-threshold")
-            .nick("Detection threshold")
-            .blurb("Leave out faces of which the detector is less sure than this")
-            .minimum(0.0)
-            .maximum(1.0)
-            .default_value(DEFAULT_DETECTION_THRESHOLD)
-            .mutable_playing()
-            .controllable()
-            .build(),
-        glib::ParamSpecUInt::builder("detection-interval")
-            .nick("Detection interval")
-            .blurb("Look for faces in every n-th frame only; the frames between reuse the places found last, so that a face which moves fast is missed")
-            .minimum(1)
-            .default_value(1)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecBoolean::builder("attach-meta")
-            .nick("Attach metadata")
-            .blurb("Attach a GstVideoRegionOfInterestMeta of type \"face\" per face, whose parameter structure \"face\" holds score and landmarks")
-            .default_value(false)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecBoolean::builder("draw-boxes")
-            .nick("Draw boxes")
-            .blurb("Draw the box and landmarks of each face into the picture, for debugging")
-            .default_value(false)
-            .mutable_playing()
-            .build(),
-    ]
-}
-
-fn stats_property() -> glib::ParamSpec {
-    glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
-        .nick("Statistics")
-        .blurb("Counters since the start (frames, faces, restored-faces, bypassed-frames, late-frames, failures), and for the stages detect, align, restore and paste the milliseconds per frame in which they ran: mean (detect-ms, ...) and last (detect-ms-last, ...)")
-        .read_only()
-        .build()
 }

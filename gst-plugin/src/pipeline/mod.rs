@@ -1,25 +1,41 @@
-//! What happens to one frame: detect → align → restore → correction. Knows planes of pixels and networks, not GStreamer
-//! elements; what it finds is applied to the frame afterwards, all or nothing.
+//! What happens to one frame: detect and track → align → restore → correction. Knows planes of pixels and networks, not
+//! GStreamer elements; what it finds is applied to the frame afterwards, all or nothing.
 
+mod crops;
+mod live;
+mod restoration;
+mod source;
 #[cfg(test)]
 mod tests;
 
-use face_detect::{Correction, DetectOptions, Face, FaceDetector, PasteOptions, Similarity};
-use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vec3b};
-use restore_core::Restorer;
+use std::time::Duration;
 
+use face_detect::{Correction, DetectOptions, Face, FaceDetail, PasteOptions, Track};
+
+pub use self::live::LiveRestoration;
+pub use self::restoration::{Restoration, RestoreOptions};
+pub use self::source::{FaceSource, Finder};
+
+use self::crops::{AlignedFace, align_face};
 use crate::error::FrameError;
 use crate::overlap::weigh_overlaps;
-use crate::pixels::{FrameView, region_rgb, shrunk_bgr};
+use crate::pixels::FrameView;
 use crate::stats::{Stage, Timings};
 
-/// The detector and the restorer, and the faces found last.
+/// When a face is restored.
+pub enum Restoring {
+    /// In the streaming thread: each face of each frame, however long it takes.
+    Offline(Box<Restoration>),
+    /// In a worker thread: the frame takes what there is.
+    Live(LiveRestoration),
+}
+
+/// The faces that were found and the restorer that answers them.
 pub struct Pipeline {
-    detector: FaceDetector,
-    restorer: Box<dyn Restorer>,
-    faces: Vec<Face>,
-    /// Frames that still use `faces`; 0: the next frame is searched.
-    frames_to_reuse: u32,
+    source: FaceSource,
+    restoring: Restoring,
+    /// The visible tracks of the last frame.
+    tracked: Vec<u64>,
 }
 
 /// What is asked of a frame.
@@ -27,134 +43,189 @@ pub struct Pipeline {
 pub struct FrameOptions {
     /// Which faces count.
     pub detect: DetectOptions,
-    /// Every how many frames faces are looked for, at least 1.
+    /// Every how many frames faces are looked for, at least 1; tracks are followed in between.
     pub detection_interval: u32,
-    /// Seed of the sampler's noise, the same for each face of each frame, so that noise does not flicker.
-    pub seed: u64,
+    /// How faces are restored.
+    pub restore: RestoreOptions,
     /// How restored faces are put back. With strength 0 faces are found and not restored.
     pub paste: PasteOptions,
+    /// Live: a face restored longer ago than this is not shown any more.
+    pub max_age: Duration,
 }
 
 /// What was found out about a frame and is to be done to it.
 #[derive(Default)]
 pub struct FramePlan {
     /// Its faces, the largest first.
-    pub faces: Vec<Face>,
+    pub tracks: Vec<Track>,
     /// What to add to its pixels, channel order RGB.
     pub corrections: Vec<Correction>,
+    /// What became of the faces since the frame before.
+    pub changes: Changes,
+    /// Live: the oldest restoration that the frame shows.
+    pub oldest_detail: Option<Duration>,
+    /// Live: how long the worker took for the restorations that have arrived.
+    pub worker: Option<Duration>,
+    /// Live: what went wrong in the worker. The frame shows what was there before.
+    pub worker_failure: Option<FrameError>,
     /// How long it took.
     pub timings: Timings,
 }
 
-/// A face's crop and how it was made.
-struct AlignedFace {
-    to_crop: Similarity,
-    crop: Mat,
+/// What became of the faces since the frame before, by the ids of their tracks.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// Now visible.
+    pub appeared: Vec<u64>,
+    /// Not visible any more.
+    pub lost: Vec<u64>,
+    /// Restored anew.
+    pub restored: Vec<u64>,
 }
 
 impl Pipeline {
-    /// A pipeline of these networks.
+    /// A pipeline that has seen nothing.
     #[must_use]
-    pub fn new(detector: FaceDetector, restorer: Box<dyn Restorer>) -> Self {
-        Self { detector, restorer, faces: Vec::new(), frames_to_reuse: 0 }
+    pub fn new(source: FaceSource, restoring: Restoring) -> Self {
+        Self { source, restoring, tracked: Vec::new() }
     }
 
-    /// Forgets the faces found last: after a seek, a change of caps or a gap.
+    /// Frames do not wait for the network.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self.restoring, Restoring::Live(_))
+    }
+
+    /// Faces are those that upstream names.
+    #[must_use]
+    pub fn wants_upstream_faces(&self) -> bool {
+        self.source.is_upstream()
+    }
+
+    /// Forgets the faces: after a seek, a change of caps or a gap.
     pub fn reset(&mut self) {
-        self.faces.clear();
-        self.frames_to_reuse = 0;
+        self.source.reset();
+        match &mut self.restoring {
+            Restoring::Offline(restoration) => restoration.forget(),
+            Restoring::Live(live) => live.forget(),
+        }
     }
 
-    /// Finds out what to do to `frame`; changes no pixel.
+    /// Finds out what to do to `frame`, shown at `time`; changes no pixel. `upstream` are the faces that its metas name.
     ///
     /// # Errors
     /// [`FrameError`] of the step that failed.
-    pub fn plan(&mut self, frame: &FrameView, options: &FrameOptions) -> Result<FramePlan, FrameError> {
-        let mut timings = Timings::default();
-        let faces = self.detect(frame, options, &mut timings)?;
-        if faces.is_empty() || options.paste.strength == 0.0 {
-            return Ok(FramePlan { faces, corrections: Vec::new(), timings });
-        }
-        let size = self.restorer.crop_size();
-        let aligned = timings.time(Stage::Align, || align_faces(frame, &faces, size))?;
-        let restored = timings.time(Stage::Restore, || self.restore(&aligned, options.seed))?;
-        let corrections =
-            timings.time(Stage::Paste, || corrections(frame, &aligned, &restored, &options.paste))?;
-        Ok(FramePlan { faces, corrections, timings })
-    }
-
-    /// The faces of the frame, found now or `detection_interval` frames ago at most.
-    fn detect(
+    pub fn plan(
         &mut self,
         frame: &FrameView,
+        upstream: &[Face],
+        time: Duration,
         options: &FrameOptions,
-        timings: &mut Timings,
-    ) -> Result<Vec<Face>, FrameError> {
-        if self.frames_to_reuse == 0 {
-            self.faces =
-                timings.time(Stage::Detect, || find_faces(&mut self.detector, frame, &options.detect))?;
-            self.frames_to_reuse = options.detection_interval;
+    ) -> Result<FramePlan, FrameError> {
+        let mut plan = FramePlan::default();
+        plan.tracks = self.source.track(
+            frame,
+            time,
+            upstream,
+            &options.detect,
+            options.detection_interval,
+            &mut plan.timings,
+        )?;
+        self.note_changes(&mut plan);
+        if options.paste.strength == 0.0 {
+            return Ok(plan);
         }
-        self.frames_to_reuse -= 1;
-        Ok(self.faces.clone())
-    }
-
-    /// All faces of the frame as one batch.
-    fn restore(&self, aligned: &[AlignedFace], seed: u64) -> Result<Vec<Mat>, FrameError> {
-        if aligned.is_empty() {
-            return Ok(Vec::new());
+        match &mut self.restoring {
+            Restoring::Offline(restoration) => restore_now(restoration, frame, &mut plan, options)?,
+            Restoring::Live(live) => show_newest(live, frame, time, &mut plan, options)?,
         }
-        let crops = aligned.iter().map(|face| face.crop.data_bytes()).collect::<opencv::Result<Vec<_>>>()?;
-        let restored = self.restorer.restore_rgb8(&crops, &vec![seed; crops.len()])?;
-        let size = self.restorer.crop_size() as i32;
-        let to_mat = |bytes: &Vec<u8>| Mat::new_rows_cols_with_bytes::<Vec3b>(size, size, bytes)?.try_clone();
-        Ok(restored.iter().map(to_mat).collect::<opencv::Result<_>>()?)
+        plan.timings.time(Stage::Paste, || weigh_overlaps(&mut plan.corrections))?;
+        Ok(plan)
+    }
+
+    fn note_changes(&mut self, plan: &mut FramePlan) {
+        let now: Vec<u64> = plan.tracks.iter().map(|track| track.id).collect();
+        plan.changes.appeared = now.iter().filter(|id| !self.tracked.contains(id)).copied().collect();
+        plan.changes.lost = self.tracked.iter().filter(|id| !now.contains(id)).copied().collect();
+        self.tracked = now;
     }
 }
 
-fn find_faces(
-    detector: &mut FaceDetector,
+/// Restores all faces of the frame as one batch.
+fn restore_now(
+    restoration: &mut Restoration,
     frame: &FrameView,
-    options: &DetectOptions,
-) -> Result<Vec<Face>, FrameError> {
-    let (width, height) = (frame.layout().width as u32, frame.layout().height as u32);
-    let input = FaceDetector::input_size(width, height, options.min_face_size);
-    let (small_width, small_height) = input.scaled(width, height);
-    let small = shrunk_bgr(frame, small_width, small_height)?;
-    Ok(detector.detect_scaled(&small, input, options)?)
-}
-
-/// Crops of the faces. A face whose landmarks fit no similarity, or that misses the frame, is left out.
-fn align_faces(frame: &FrameView, faces: &[Face], size: u32) -> Result<Vec<AlignedFace>, FrameError> {
-    let (width, height) = (frame.layout().width as u32, frame.layout().height as u32);
-    let mut aligned = Vec::with_capacity(faces.len());
-    for face in faces {
-        let Ok(to_crop) = face_detect::face_to_crop(&face.landmarks, size) else { continue };
-        let Some(region) = face_detect::face_region(&to_crop, size, width, height) else { continue };
-        let pixels = region_rgb(frame, region)?;
-        aligned.push(AlignedFace { to_crop, crop: face_detect::align(&pixels, region, &to_crop, size)? });
+    plan: &mut FramePlan,
+    options: &FrameOptions,
+) -> Result<(), FrameError> {
+    let (timings, tracks) = (&mut plan.timings, &plan.tracks);
+    restoration.keep_tracks(|id| tracks.iter().any(|track| track.id == id));
+    if tracks.is_empty() {
+        return Ok(());
     }
-    Ok(aligned)
+    let aligned = timings.time(Stage::Align, || align_faces(frame, tracks, restoration.crop_size()))?;
+    let restored = timings.time(Stage::Restore, || restoration.restore(&aligned, &options.restore))?;
+    let (width, height) = frame.layout().size();
+    for (face, restored) in aligned.iter().zip(&restored) {
+        let correction = timings.time(Stage::Paste, || {
+            FaceDetail::between(&face.crop, restored, options.paste.keep_color)?.correction(
+                &face.to_crop,
+                width,
+                height,
+                options.paste.strength,
+            )
+        })?;
+        plan.corrections.extend(correction);
+        plan.changes.restored.push(face.id);
+    }
+    Ok(())
 }
 
-fn corrections(
+/// Takes what the worker has finished, gives it the newest crops when it is idle, and shows each face's newest detail.
+fn show_newest(
+    live: &mut LiveRestoration,
     frame: &FrameView,
-    aligned: &[AlignedFace],
-    restored: &[Mat],
-    options: &PasteOptions,
-) -> Result<Vec<Correction>, FrameError> {
-    let (width, height) = (frame.layout().width as u32, frame.layout().height as u32);
-    let mut corrections = Vec::with_capacity(aligned.len());
-    for (face, restored) in aligned.iter().zip(restored) {
-        corrections.extend(face_detect::correction(
-            &face.crop,
-            restored,
-            &face.to_crop,
-            width,
-            height,
-            options,
-        )?);
+    time: Duration,
+    plan: &mut FramePlan,
+    options: &FrameOptions,
+) -> Result<(), FrameError> {
+    let collected = live.collect();
+    plan.changes.restored = collected.restored;
+    plan.worker = collected.took;
+    plan.worker_failure = collected.failure;
+    let (timings, tracks) = (&mut plan.timings, &plan.tracks);
+    live.keep_tracks(|id| tracks.iter().any(|track| track.id == id));
+    if tracks.is_empty() {
+        return Ok(());
     }
-    weigh_overlaps(&mut corrections)?;
-    Ok(corrections)
+    if live.is_idle() {
+        let areas: Vec<(u64, f32)> = tracks.iter().map(|track| (track.id, track.face.bbox.area())).collect();
+        let chosen = live.choose(&areas, time, options.max_age);
+        let chosen: Vec<Track> = tracks.iter().filter(|track| chosen.contains(&track.id)).copied().collect();
+        let aligned = timings.time(Stage::Align, || align_faces(frame, &chosen, live.crop_size()))?;
+        if !aligned.is_empty() {
+            let alive = areas.iter().map(|&(id, _)| id).collect();
+            live.submit(aligned, alive, time, options.restore, options.paste.keep_color);
+        }
+    }
+    let (width, height) = frame.layout().size();
+    for track in tracks {
+        let Some((detail, share, age)) = live.detail(track.id, time, options.max_age) else { continue };
+        let Ok(to_crop) = face_detect::face_to_crop(&track.face.landmarks, detail.crop_size()) else {
+            continue;
+        };
+        let strength = options.paste.strength * share;
+        let correction =
+            timings.time(Stage::Paste, || detail.correction(&to_crop, width, height, strength))?;
+        if correction.is_some() {
+            plan.oldest_detail = Some(plan.oldest_detail.map_or(age, |oldest| oldest.max(age)));
+        }
+        plan.corrections.extend(correction);
+    }
+    Ok(())
+}
+
+fn align_faces(frame: &FrameView, tracks: &[Track], size: u32) -> Result<Vec<AlignedFace>, FrameError> {
+    let aligned = tracks.iter().map(|track| align_face(frame, track.id, &track.face.landmarks, size));
+    Ok(aligned.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }

@@ -44,6 +44,12 @@ impl Colour {
         Self::ycbcr(kr, kb, info.colorimetry().range() == VideoColorRange::Range0_255)
     }
 
+    /// R, G and B are stored as they are; otherwise the first component is the brightness.
+    #[must_use]
+    pub fn stores_rgb(&self) -> bool {
+        self.identity
+    }
+
     const RGB: Self = Self {
         from_rgb: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
         to_rgb: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],

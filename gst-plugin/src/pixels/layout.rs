@@ -101,6 +101,12 @@ impl Layout {
         }
     }
 
+    /// Width and height of the frame in pixels.
+    #[must_use]
+    pub fn size(&self) -> (u32, u32) {
+        (self.width as u32, self.height as u32)
+    }
+
     /// The part of `region` within the frame, if any.
     #[must_use]
     pub fn clip(&self, region: Region) -> Option<Region> {

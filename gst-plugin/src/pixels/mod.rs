@@ -15,5 +15,5 @@ use colour::{ChannelOrder, Colour};
 pub use frame::{FrameView, FrameViewMut};
 use layout::Component;
 pub use layout::{FORMATS, Layout};
-pub use read::{region_rgb, shrunk_bgr};
+pub use read::{region_rgb, shrunk_bgr, shrunk_grey};
 pub use write::{apply, fill};

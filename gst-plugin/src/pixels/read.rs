@@ -42,6 +42,21 @@ pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> Result<Mat, Fra
     Ok(frame.layout().colour.join(stored, ChannelOrder::Bgr)?)
 }
 
+/// The brightness of the whole frame shrunk to `width`×`height` pixels as CV_8UC1: of Y'CbCr formats the plane Y' alone
+/// is read.
+///
+/// # Errors
+/// [`FrameError::OpenCv`].
+pub fn shrunk_grey(frame: &FrameView, width: u32, height: u32) -> Result<Mat, FrameError> {
+    let [first, ..] = &frame.layout().components;
+    if frame.layout().colour.stores_rgb() {
+        let mut grey = Mat::default();
+        imgproc::cvt_color_def(&shrunk_bgr(frame, width, height)?, &mut grey, imgproc::COLOR_BGR2GRAY)?;
+        return Ok(grey);
+    }
+    resized(&plane_mat(frame, first)?, Size::new(width as i32, height as i32))
+}
+
 /// Box filter when shrinking, so that small faces do not alias; linear otherwise.
 fn resized(plane: &(impl MatTraitConst + ToInputArray), size: Size) -> Result<Mat, FrameError> {
     let shrinks = size.width <= plane.cols() && size.height <= plane.rows();

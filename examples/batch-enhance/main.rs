@@ -1,0 +1,102 @@
+//! Restores the faces in a folder of videos: in parallel processes, as a job array, and again after a crash.
+//!
+//! `cargo run --release -p facerestore-examples --bin batch-enhance -- --input VIDEOS --output RESTORED --jobs 4`
+
+mod cli;
+mod clips;
+mod codec;
+mod container;
+mod enhance;
+mod errors;
+mod graph;
+mod master;
+mod progress;
+mod report;
+mod shard;
+mod source;
+mod subtitles;
+mod worker;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+
+use crate::cli::{Batch, Cli};
+use crate::clips::Clip;
+use crate::errors::DiskFull;
+use crate::master::{Master, Tally};
+use crate::progress::Progress;
+use crate::shard::Shard;
+
+/// What an interrupted process exits with by convention: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    match (cli.worker, cli.batch) {
+        (Some(worker), _) => worker::run(worker),
+        (None, Some(batch)) => run(&batch),
+        (None, None) => bail!("give --input and --output; --help says more"),
+    }
+}
+
+fn run(batch: &Batch) -> Result<ExitCode> {
+    check_properties(batch)?;
+    let shard = match batch.shard {
+        Some(shard) => shard,
+        None => Shard::of_job_array(|name| std::env::var(name).ok())?,
+    };
+    let clips = clips::list(batch)?;
+    let all = clips.len();
+    let mine: Vec<Clip> = clips
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| shard.holds(*index))
+        .map(|(_, clip)| clip)
+        .collect();
+    let missing: Vec<Clip> = mine.iter().filter(|clip| !clip.output.exists()).cloned().collect();
+    println!(
+        "{all} videos, shard {shard} has {}: {} to do, {} there before",
+        mine.len(),
+        missing.len(),
+        mine.len() - missing.len()
+    );
+    let master = Arc::new(Master::default());
+    let stopped = master.clone();
+    ctrlc::set_handler(move || stopped.stop()).context("cannot handle Ctrl-C")?;
+    let progress = Progress::new();
+    let tally = std::thread::scope(|scope| {
+        scope.spawn(|| progress.measure(&missing));
+        master.run(&missing, batch.jobs.into(), &batch.properties, &progress)
+    });
+    progress.close();
+    conclude(&tally, &missing, master.is_stopped())
+}
+
+fn conclude(tally: &Tally, missing: &[Clip], interrupted: bool) -> Result<ExitCode> {
+    println!("{} of {} restored", tally.done, missing.len());
+    if tally.disk_full {
+        return Err(DiskFull.into());
+    }
+    if interrupted {
+        eprintln!("interrupted: run the same command again to go on");
+        return Ok(INTERRUPTED.into());
+    }
+    for (clip, error) in &tally.failed {
+        eprintln!("could not be restored: {}: {error}", clip.input.display());
+    }
+    Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A wrong property would fail every file: better to say so once.
+fn check_properties(batch: &Batch) -> Result<()> {
+    gst::init()?;
+    gstfacerestore::plugin_register_static()?;
+    let element = gst::ElementFactory::make("facerestore").build()?;
+    batch
+        .properties
+        .iter()
+        .try_for_each(|property| graph::set_property(&element, &property.name, &property.value))
+}

@@ -1,0 +1,98 @@
+//! The sending side: source → facerestore → H.264 → RTP, or → virtual camera.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use gst::prelude::*;
+
+use crate::cli::{Cli, Output};
+use crate::report::Latencies;
+use crate::timestamp;
+
+/// The sending pipeline.
+#[derive(Debug)]
+pub struct Sender {
+    /// The pipeline.
+    pub pipeline: gst::Pipeline,
+    /// The element that restores.
+    pub restorer: gst::Element,
+    captured: Arc<AtomicU64>,
+}
+
+impl Sender {
+    /// How many frames the source gave.
+    #[must_use]
+    pub fn captured(&self) -> u64 {
+        self.captured.load(Ordering::Relaxed)
+    }
+}
+
+/// Builds the pipeline; a virtual camera's latency is what this side takes.
+///
+/// # Errors
+/// When the source does not exist or an element is missing.
+pub fn build(cli: &Cli, shown: &Latencies) -> Result<Sender> {
+    let is_camera = cli.source.starts_with("/dev/");
+    // Frames are stamped where they leave the element named source. A file's wait there for their time, as a camera's do.
+    let source = match cli.source.as_str() {
+        "test" => {
+            "videotestsrc name=source is-live=true pattern=ball ! video/x-raw,width=1280,height=720,framerate=30/1"
+        }
+        _ if is_camera => "v4l2src name=camera ! identity name=source ! decodebin",
+        file => {
+            ensure!(
+                Path::new(file).is_file(),
+                "cannot find {file}: give a video file, a camera's device, or test"
+            );
+            "filesrc name=file ! decodebin ! videoconvert ! queue max-size-buffers=2 ! clocksync name=source"
+        }
+    };
+    let sink = match cli.output()? {
+        Output::Rtp(address) => format!(
+            "x264enc name=encoder tune=zerolatency speed-preset=veryfast key-int-max=60 bitrate={} ! video/x-h264,profile=main \
+             ! rtph264pay auto-header-extension=true config-interval=-1 mtu=1200 ! application/x-rtp,{} \
+             ! udpsink host={} port={} sync=false async=false",
+            cli.bitrate,
+            timestamp::EXTENSION,
+            address.ip(),
+            address.port()
+        ),
+        Output::Device(_) => "identity name=shown ! v4l2sink name=device sync=false".to_owned(),
+    };
+    // Where the encoder does not keep up, frames are left out instead of queued up.
+    let line = format!(
+        "{source} ! videoconvert ! facerestore name=restorer mode=live \
+         ! queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! videoconvert ! {sink}"
+    );
+    let pipeline = gst::parse::launch(&line).context("an element is missing: run scripts/setup")?;
+    let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("the line makes a pipeline")?;
+    let named = |name: &str| pipeline.by_name(name).with_context(|| format!("the line names {name}"));
+    match cli.source.as_str() {
+        "test" => (),
+        device if is_camera => named("camera")?.set_property("device", device),
+        file => named("file")?.set_property("location", file),
+    }
+    if let Output::Device(device) = cli.output()? {
+        named("device")?.set_property("device", device.to_str().context("the device's name is not UTF-8")?);
+        shown.record(&named("shown")?, timestamp::age)?;
+    }
+    let restorer = named("restorer")?;
+    restorer.set_property("strength", cli.strength.clamp(0.0, 1.0));
+    let source = named("source")?;
+    timestamp::stamp(&source, is_camera)?;
+    let captured = count(&source)?;
+    Ok(Sender { restorer, captured, pipeline })
+}
+
+fn count(source: &gst::Element) -> Result<Arc<AtomicU64>> {
+    let counter = Arc::new(AtomicU64::new(0));
+    let counted = counter.clone();
+    let pad = source.static_pad("src").context("a source has an output")?;
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    Ok(counter)
+}

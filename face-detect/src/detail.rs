@@ -1,0 +1,150 @@
+//! What restoration changed in a face, apart from where the face is: it can be put into any later frame.
+
+use opencv::core::{self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, Size, Vec3f, no_array};
+use opencv::imgproc::{INTER_CUBIC, INTER_LINEAR};
+use opencv::prelude::*;
+
+use crate::error::DetectError;
+use crate::image::check_bgr;
+use crate::mask::{LEAST_WEIGHT, face_mask, mask_bounds};
+use crate::paste::Correction;
+use crate::region::Region;
+use crate::similarity::Similarity;
+use crate::tone::remove_tone;
+use crate::warp::{antialias, warp};
+
+/// The change restored − aligned of one face, in crop space.
+#[derive(Debug, Clone)]
+pub struct FaceDetail {
+    crop_size: u32,
+    /// The part of the crop that the mask touches.
+    support: Region,
+    /// `CV_32FC3` over `support`, units of 0..255, the crops' channel order, not yet masked.
+    change: Mat,
+    /// `CV_32FC1` over `support`, 0 to 1.
+    mask: Mat,
+}
+
+impl FaceDetail {
+    /// What turns `aligned` into `restored`, both square `CV_8UC3` of one size and channel order. `keep_color` drops
+    /// the change's low frequencies (Gaussian, σ an eighth of the crop) and its mean.
+    ///
+    /// # Errors
+    /// When the crops are not of that kind, or OpenCV fails.
+    pub fn between(
+        aligned: &impl MatTraitConst,
+        restored: &impl MatTraitConst,
+        keep_color: bool,
+    ) -> Result<Self, DetectError> {
+        let crop_size = check_crops(aligned, restored)?;
+        // The mask lies inside every crop; a crop of a few pixels may round to nothing of it.
+        let support =
+            mask_bounds(crop_size).clipped(crop_size, crop_size).ok_or_else(|| DetectError::WrongImage {
+                what: "aligned face",
+                expected: "a crop large enough for a face".to_owned(),
+                found: format!("{crop_size}x{crop_size} pixels"),
+            })?;
+        let mask = face_mask(crop_size, support)?;
+        let mut change = difference(restored, aligned, support)?;
+        if keep_color {
+            remove_tone(&mut change, &mask, crop_size)?;
+        }
+        Ok(Self { crop_size, support, change, mask })
+    }
+
+    /// Width and height of the crop.
+    #[must_use]
+    pub fn crop_size(&self) -> u32 {
+        self.crop_size
+    }
+
+    /// The correction of a frame in which `to_crop` carries the face to the crop: `mask · strength · warp⁻¹(change)`.
+    /// `None` when it would change nothing, because the mask misses the frame or the strength is 0. Where the warp
+    /// shrinks (a face that was enlarged for the crop) the change is filtered first.
+    ///
+    /// # Errors
+    /// When the strength is not within 0 to 1, `to_crop` has no inverse, or OpenCV fails.
+    pub fn correction(
+        &self,
+        to_crop: &Similarity,
+        frame_width: u32,
+        frame_height: u32,
+        strength: f32,
+    ) -> Result<Option<Correction>, DetectError> {
+        to_crop.check()?;
+        if !(0.0..=1.0).contains(&strength) {
+            return Err(DetectError::WrongValue {
+                what: "strength",
+                value: strength.to_string(),
+                expected: "from 0 to 1",
+            });
+        }
+        let footprint = mask_bounds(self.crop_size).transformed(&to_crop.inverse());
+        let Some(region) = footprint.clipped(frame_width, frame_height) else { return Ok(None) };
+        if strength == 0.0 {
+            return Ok(None);
+        }
+        let scale = to_crop.scale();
+        let filtered = antialias(&self.change, 1.0 / scale)?;
+        let change = filtered.as_ref().unwrap_or(&self.change);
+        let to_support = to_crop
+            .with_origin(region.x, region.y)
+            .translated(-f64::from(self.support.x), -f64::from(self.support.y));
+        let size = Size::new(region.width, region.height);
+        // Enlarging with straight lines would show the crop's grid in a large face.
+        let interpolation = if scale < 1.0 { INTER_CUBIC } else { INTER_LINEAR };
+        let mut delta = warp(change, &to_support, size, interpolation, BORDER_REPLICATE)?;
+        let mut mask = warp(&self.mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
+        weigh(&mut delta, &mut mask, strength).map_err(DetectError::at("masking a face"))?;
+        Ok(Some(Correction { region, delta, mask }))
+    }
+}
+
+/// The side of two square crops of the same kind.
+fn check_crops(aligned: &impl MatTraitConst, restored: &impl MatTraitConst) -> Result<u32, DetectError> {
+    let size = check_bgr("aligned face", aligned)?;
+    let restored_size = check_bgr("restored face", restored)?;
+    let wrong = |what, expected: String, found: Size| {
+        let found = format!("{}x{} pixels", found.width, found.height);
+        Err(DetectError::WrongImage { what, expected, found })
+    };
+    if size.width != size.height {
+        return wrong("aligned face", "a square image".to_owned(), size);
+    }
+    if restored_size != size {
+        let expected = format!("{0}x{0} pixels, as the aligned face", size.width);
+        return wrong("restored face", expected, restored_size);
+    }
+    Ok(size.width as u32)
+}
+
+/// `restored` − `aligned` as floats, within `support`: the mask needs no more of the crop.
+fn difference(
+    restored: &impl MatTraitConst,
+    aligned: &impl MatTraitConst,
+    support: Region,
+) -> Result<Mat, DetectError> {
+    let rect = Rect::new(support.x, support.y, support.width, support.height);
+    let mut change = Mat::default();
+    Mat::roi(restored, rect)
+        .and_then(|restored| {
+            core::subtract(&restored, &Mat::roi(aligned, rect)?, &mut change, &no_array(), CV_32F)
+        })
+        .map_err(DetectError::at("comparing the restored with the aligned face"))?;
+    Ok(change)
+}
+
+/// Multiplies `delta` by the mask and the strength; weights too small to see become 0 in both.
+fn weigh(delta: &mut Mat, mask: &mut Mat, strength: f32) -> opencv::Result<()> {
+    for row in 0..mask.rows() {
+        let weights = mask.at_row_mut::<f32>(row)?;
+        for (weight, change) in weights.iter_mut().zip(delta.at_row_mut::<Vec3f>(row)?) {
+            if *weight < LEAST_WEIGHT {
+                *weight = 0.0;
+            }
+            let factor = *weight * strength;
+            change.0.iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+    Ok(())
+}
