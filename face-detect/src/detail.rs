@@ -4,10 +4,10 @@ use opencv::core::{self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, S
 use opencv::imgproc::{INTER_CUBIC, INTER_LINEAR};
 use opencv::prelude::*;
 
+use crate::correction::Correction;
 use crate::error::DetectError;
 use crate::image::check_bgr;
 use crate::mask::{LEAST_WEIGHT, face_mask, mask_bounds};
-use crate::paste::Correction;
 use crate::region::Region;
 use crate::similarity::Similarity;
 use crate::tone::remove_tone;

@@ -15,6 +15,7 @@
 //! frame of width `w` spans `-0.5` to `w - 0.5`. Images are OpenCV `Mat`s.
 
 mod align;
+mod correction;
 mod detail;
 mod detector;
 mod error;
@@ -33,12 +34,13 @@ mod warp;
 mod yunet;
 
 pub use align::align;
+pub use correction::Correction;
 pub use detail::FaceDetail;
 pub use detector::{DetectOptions, FaceDetector};
 pub use error::DetectError;
 pub use face::{BoundingBox, Face, Point};
 pub use input_size::InputSize;
-pub use paste::{Correction, PasteOptions, correction, paste};
+pub use paste::{PasteOptions, correction, paste};
 pub use region::{Region, face_region};
 pub use similarity::{Similarity, face_to_crop};
 pub use template::template;

@@ -20,5 +20,6 @@ mod plugin;
 mod qos;
 mod stats;
 mod temporal;
+mod timing;
 
 pub use plugin::plugin_register_static;

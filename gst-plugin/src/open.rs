@@ -8,7 +8,7 @@ use restore_core::{
 };
 
 use crate::error::StartError;
-use crate::facerestore::Mode;
+use crate::facerestore::choices::Mode;
 use crate::facerestore::settings::ModelSettings;
 use crate::locate::{DETECTOR, MODEL};
 use crate::pipeline::{FaceSource, Finder, LiveRestoration, Pipeline, Restoration, Restoring};

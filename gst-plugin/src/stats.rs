@@ -1,63 +1,10 @@
 //! Counters and stage times behind the property `stats`.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::pipeline::FramePlan;
-
-/// The stages of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Finding faces in the shrunk frame.
-    Detect,
-    /// Shrinking the frame and following faces in it.
-    Track,
-    /// Reading the faces' pixels and warping them to crops.
-    Align,
-    /// The restoration network, while a frame waits for it.
-    Restore,
-    /// Making the corrections and adding them to the frame.
-    Paste,
-}
-
-const STAGES: [(Stage, &str); 5] = [
-    (Stage::Detect, "detect"),
-    (Stage::Track, "track"),
-    (Stage::Align, "align"),
-    (Stage::Restore, "restore"),
-    (Stage::Paste, "paste"),
-];
-
-/// How long each stage of one frame took; `None` where it did not run.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Timings([Option<Duration>; STAGES.len()]);
-
-impl Timings {
-    /// Runs `work` and adds the time it took to `stage`.
-    pub fn time<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        *self.0[stage as usize].get_or_insert_default() += start.elapsed();
-        result
-    }
-
-    /// How long a stage took; `None` where it did not run.
-    #[cfg(test)]
-    pub fn of(&self, stage: Stage) -> Option<Duration> {
-        self.0[stage as usize]
-    }
-
-    /// Takes over the stages of `inner`, which ran within `outer`, whose time is now what is left.
-    pub fn move_out(&mut self, outer: Stage, inner: &Self) {
-        for (index, time) in inner.0.iter().enumerate() {
-            if let Some(time) = time {
-                *self.0[index].get_or_insert_default() += *time;
-                let outer = self.0[outer as usize].get_or_insert_default();
-                *outer = outer.saturating_sub(*time);
-            }
-        }
-    }
-}
+use crate::timing::STAGES;
 
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +65,7 @@ impl Stats {
             Outcome::Late => self.late_frames += 1,
             Outcome::Failed => self.failures += 1,
         }
-        for (stage, time) in self.stages.iter_mut().zip(plan.timings.0) {
+        for (stage, time) in self.stages.iter_mut().zip(plan.timings.all()) {
             time.into_iter().for_each(|time| stage.add(time));
         }
         plan.worker.into_iter().for_each(|time| self.worker.add(time));
@@ -195,14 +142,7 @@ impl fmt::Display for Stats {
 mod tests {
     use super::*;
     use crate::pipeline::Changes;
-
-    #[test]
-    fn what_ran_within_a_stage_is_not_counted_twice() {
-        let ms = Duration::from_millis;
-        let mut outer = Timings([None, Some(ms(10)), None, None, None]);
-        outer.move_out(Stage::Track, &Timings([Some(ms(7)), None, None, None, None]));
-        assert_eq!((outer.of(Stage::Detect), outer.of(Stage::Track)), (Some(ms(7)), Some(ms(3))));
-    }
+    use crate::timing::Timings;
 
     #[test]
     fn stage_times_are_means_over_the_frames_where_the_stage_ran() {
@@ -210,7 +150,7 @@ mod tests {
         let mut stats = Stats::default();
         let plan = |detect: u64, restore: Option<u64>| {
             let millis = |value| Duration::from_millis(value);
-            let timings = Timings([Some(millis(detect)), None, None, restore.map(millis), None]);
+            let timings = Timings::from_all([Some(millis(detect)), None, None, restore.map(millis), None]);
             FramePlan { timings, ..FramePlan::default() }
         };
         let mut first = plan(10, Some(100));

@@ -25,6 +25,7 @@ pub mod parallel;
 #[cfg(feature = "detect")]
 pub mod photo;
 pub mod picture;
+pub mod picture_error;
 pub mod picture_file;
 #[cfg(feature = "detect")]
 pub mod prepare;

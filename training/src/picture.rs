@@ -8,16 +8,16 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
-use image::{ImageError, Rgb32FImage, RgbImage};
+use image::{Rgb32FImage, RgbImage};
 use walkdir::WalkDir;
 
+pub use crate::picture_error::PictureError;
+use crate::picture_error::encode_error;
 use crate::picture_file;
+pub use crate::picture_file::JPEG_QUALITY;
 
 /// File name endings, in lower case, of the pictures that [`list`] finds and [`read`] understands.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
-
-/// JPEG quality of what is written (without chroma subsampling): high enough to hide nothing of the restoration.
-pub const JPEG_QUALITY: u8 = 95;
 
 /// A format that pictures are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,61 +26,6 @@ pub enum Format {
     Png,
     /// JPEG of quality 95 ([`JPEG_QUALITY`]).
     Jpeg,
-}
-
-/// A picture file that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum PictureError {
-    /// The file or folder is missing, not permitted, …
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The file is there, but its content is not a whole picture.
-    #[error("{} is not a readable picture: {reason}. Supported are whole PNG and JPEG files", path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What the decoder found.
-        reason: String,
-    },
-    /// The file cannot be written (disk full, no permission, …). Nothing is left of it.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file that was to be written.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The file name's ending names no format that this program writes.
-    #[error("cannot write {}: name it .png, .jpg or .jpeg", path.display())]
-    Extension {
-        /// The file that was to be written.
-        path: PathBuf,
-    },
-    /// A picture that the encoder refuses (a side of 0 or beyond the format's limit).
-    #[error("cannot encode a picture of {width}×{height} pixels: {reason}")]
-    Encode {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-        /// The encoder's reason.
-        reason: String,
-    },
-    /// A resize from or to a picture without pixels.
-    #[error("cannot resize a picture of {from:?} pixels to {to:?}: {reason}")]
-    Resize {
-        /// Width and height before.
-        from: (u32, u32),
-        /// Width and height wanted.
-        to: (u32, u32),
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 /// Reads a PNG or JPEG file, whatever its name, as 8-bit RGB. Grey becomes RGB, 16 bits become 8, an
@@ -213,10 +158,6 @@ pub fn encode(picture: &RgbImage, format: Format) -> Result<Vec<u8>, PictureErro
     };
     encoded.map_err(|error| encode_error(picture.width(), picture.height(), &error))?;
     Ok(bytes)
-}
-
-pub(crate) fn encode_error(width: u32, height: u32, error: &ImageError) -> PictureError {
-    PictureError::Encode { width, height, reason: error.to_string() }
 }
 
 /// Writes `bytes` to a hidden temporary file beside `path`, syncs it to the disk and renames it to `path`:

@@ -11,7 +11,10 @@ use image::{
     ColorType, DynamicImage, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader, RgbImage,
 };
 
-use crate::picture::{JPEG_QUALITY, PictureError, encode_error};
+use crate::picture_error::{PictureError, encode_error};
+
+/// JPEG quality of what is written (without chroma subsampling): high enough to hide nothing of the restoration.
+pub const JPEG_QUALITY: u8 = 95;
 
 /// Of a 16-bit value: one step of an 8-bit one.
 const STEP_OF_8_BITS: i32 = 257;

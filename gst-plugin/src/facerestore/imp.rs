@@ -50,7 +50,8 @@ use crate::open::open;
 use crate::pipeline::{FramePlan, Pipeline};
 use crate::pixels::{FORMATS, FrameViewMut, Layout, apply};
 use crate::qos::Qos;
-use crate::stats::{Outcome, Stage, Stats, Timings};
+use crate::stats::{Outcome, Stats};
+use crate::timing::{Stage, Timings};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("facerestore", gst::DebugColorFlags::empty(), Some("Face restoration"))

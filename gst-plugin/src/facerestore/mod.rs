@@ -3,7 +3,7 @@
 use gst::glib;
 use gst::prelude::*;
 
-mod choices;
+pub(crate) mod choices;
 mod frame;
 mod imp;
 mod properties;

@@ -20,7 +20,7 @@ use self::crops::{AlignedFace, align_face};
 use crate::error::FrameError;
 use crate::overlap::weigh_overlaps;
 use crate::pixels::FrameView;
-use crate::stats::{Stage, Timings};
+use crate::timing::{Stage, Timings};
 
 /// When a face is restored.
 pub enum Restoring {

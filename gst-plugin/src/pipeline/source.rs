@@ -6,7 +6,7 @@ use face_detect::{DetectOptions, Face, FaceDetector, FaceTracker, Track, TrackOp
 
 use crate::error::FrameError;
 use crate::pixels::{FrameView, shrunk_bgr, shrunk_grey};
-use crate::stats::{Stage, Timings};
+use crate::timing::{Stage, Timings};
 
 /// Who knows where faces are.
 pub enum Finder {

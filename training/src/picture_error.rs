@@ -1,0 +1,65 @@
+//! Why a picture file cannot be read, written or resized.
+
+use std::path::PathBuf;
+
+use image::ImageError;
+
+/// A picture file that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// The file or folder is missing, not permitted, …
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is there, but its content is not a whole picture.
+    #[error("{} is not a readable picture: {reason}. Supported are whole PNG and JPEG files", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder found.
+        reason: String,
+    },
+    /// The file cannot be written (disk full, no permission, …). Nothing is left of it.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file name's ending names no format that this program writes.
+    #[error("cannot write {}: name it .png, .jpg or .jpeg", path.display())]
+    Extension {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
+    /// A picture that the encoder refuses (a side of 0 or beyond the format's limit).
+    #[error("cannot encode a picture of {width}×{height} pixels: {reason}")]
+    Encode {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// The encoder's reason.
+        reason: String,
+    },
+    /// A resize from or to a picture without pixels.
+    #[error("cannot resize a picture of {from:?} pixels to {to:?}: {reason}")]
+    Resize {
+        /// Width and height before.
+        from: (u32, u32),
+        /// Width and height wanted.
+        to: (u32, u32),
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What the encoder refused.
+pub(crate) fn encode_error(width: u32, height: u32, error: &ImageError) -> PictureError {
+    PictureError::Encode { width, height, reason: error.to_string() }
+}
