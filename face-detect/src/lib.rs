@@ -5,7 +5,7 @@
 //! 1. [`FaceDetector`] (YuNet through `cv::dnn`) finds faces with five landmarks each.
 //! 2. [`face_to_crop`] fits the [`Similarity`] that carries those landmarks onto the FFHQ
 //!    [`template()`], and [`align()`] samples the crop that a restoration network wants.
-//! 3. [`paste()`] (or [`correction`], for frames that are not one BGR image) puts back what the
+//! 3. [`paste()`] (or [`correction()`], for frames that are not one BGR image) puts back what the
 //!    network changed, inside a feathered mask; every other byte of the frame stays as it was.
 //!
 //! In a moving picture a [`FaceTracker`] stands between the first step and the second: it asks for detection

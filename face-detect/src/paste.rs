@@ -48,7 +48,7 @@ pub fn correction(
     detail.correction(to_crop, frame_width, frame_height, options.strength)
 }
 
-/// Pastes a restored face into the frame (`CV_8UC3`, channels as in the crops): [`correction`], then
+/// Pastes a restored face into the frame (`CV_8UC3`, channels as in the crops): [`correction()`], then
 /// [`Correction::apply`]. Only pixels inside the mask are touched.
 ///
 /// Faces are pasted one after another, and since each paste adds a change, none overwrites another.
@@ -56,7 +56,7 @@ pub fn correction(
 /// result instead, align it from the frame that holds the first paste.
 ///
 /// # Errors
-/// As [`correction`], and when the frame is empty or not `CV_8UC3`; the frame is then unchanged.
+/// As [`correction()`], and when the frame is empty or not `CV_8UC3`; the frame is then unchanged.
 pub fn paste(
     frame: &mut impl MatTrait,
     aligned: &impl MatTraitConst,

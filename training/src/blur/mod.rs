@@ -45,17 +45,26 @@ impl Kernel {
     /// the edge pixel (OpenCV's `BORDER_REFLECT_101`). The same bits on every machine.
     #[must_use]
     pub fn apply(&self, picture: &Rgb32FImage) -> Rgb32FImage {
+        self.apply_to_rows(picture, |_| true)
+    }
+
+    /// [`apply`](Self::apply) where only some rows of the result are wanted, as before down-sampling without a filter: the
+    /// same bits in those, zeros in the others.
+    #[must_use]
+    pub fn apply_to_rows(&self, picture: &Rgb32FImage, is_wanted: impl Fn(usize) -> bool) -> Rgb32FImage {
         let mut result = Rgb32FImage::new(picture.width(), picture.height());
         if picture.is_empty() {
             return result;
         }
         let padded = Padded::reflect_101(picture, self.size() / 2);
+        let rows = result.chunks_exact_mut(3 * picture.width() as usize).enumerate();
+        let rows = rows.filter(|&(y, _)| is_wanted(y));
         match self {
             Self::Separable(weights) => {
                 let taps = Tap::kept(weights);
                 // Down the columns of the padded rows, then along each row.
                 let mut columns = vec![0.0; padded.row];
-                for (y, out) in result.chunks_exact_mut(3 * picture.width() as usize).enumerate() {
+                for (y, out) in rows {
                     let down = taps
                         .iter()
                         .map(|tap| Tap { offset: (y + tap.offset) * padded.row, weight: tap.weight });
@@ -66,7 +75,7 @@ impl Kernel {
             }
             Self::Full { size, weights } => {
                 let taps = Tap::kept(weights);
-                for (y, out) in result.chunks_exact_mut(3 * picture.width() as usize).enumerate() {
+                for (y, out) in rows {
                     let here = taps.iter().map(|tap| Tap {
                         offset: (y + tap.offset / size) * padded.row + 3 * (tap.offset % size),
                         weight: tap.weight,

@@ -166,10 +166,17 @@ impl StageParams {
         kernel: f64,
         h264: Option<&H264Params>,
     ) -> Result<(RgbImage, f64), DegradationError> {
-        let blurred = self.kernel(ratio, kernel).apply(picture);
         let scale = (self.scale * ratio).max(1.0);
         let shrunken = |side: u32| ((f64::from(side) / scale) as u32).max(1);
         let (width, height) = (shrunken(picture.width()), shrunken(picture.height()));
+        let kernel = self.kernel(ratio, kernel);
+        let blurred = if h264.is_none() {
+            // Down-sampling without a filter reads two rows for each of its own; the moving clip reads all.
+            let wanted = rows_read(picture.height(), height);
+            kernel.apply_to_rows(picture, |row| wanted[row])
+        } else {
+            kernel.apply(picture)
+        };
         let mut small = resize_bilinear_f32(&blurred, width, height)?;
         let coded = match h264 {
             None => {
@@ -211,4 +218,21 @@ impl StageParams {
             }
         }
     }
+}
+
+/// Which of `from` rows bilinear interpolation to `to` rows reads: those on both sides of each target row's centre.
+fn rows_read(from: u32, to: u32) -> Vec<bool> {
+    /// A centre that falls on a row may be rounded to either side of it.
+    const ROUNDING: f64 = 1e-3;
+    let mut read = vec![false; from as usize];
+    if read.is_empty() {
+        return read;
+    }
+    for row in 0..to {
+        let centre = (f64::from(row) + 0.5) * f64::from(from) / f64::from(to) - 0.5;
+        let last = f64::from(from - 1);
+        let (first, last) = ((centre - ROUNDING).floor().max(0.0), (centre + ROUNDING).ceil().min(last));
+        read[first as usize..=last as usize].fill(true);
+    }
+    read
 }
