@@ -1,7 +1,6 @@
 //! A picture file whose changed copy keeps everything but its colours: format, grey, transparency, depth, orientation.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
@@ -39,14 +38,11 @@ pub(crate) struct Decoded {
 pub(crate) fn decode(path: &Path) -> Result<Decoded, PictureError> {
     let failed = |source| PictureError::Read { path: path.to_owned(), source };
     let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(failed)?;
-    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(failed)?;
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(failed)?;
     let format = reader.format();
-    if format == Some(ImageFormat::Jpeg) {
-        let bytes = std::fs::read(path).map_err(failed)?;
-        if !is_whole_jpeg(&bytes) {
-            return Err(content("it is cut off: the end of its picture is missing".to_owned()));
-        }
+    if format == Some(ImageFormat::Jpeg) && !is_whole_jpeg(&bytes) {
+        return Err(content("it is cut off: the end of its picture is missing".to_owned()));
     }
     let decoded = reader.into_decoder().and_then(|mut decoder| {
         let orientation = decoder.orientation()?;
@@ -57,14 +53,7 @@ pub(crate) fn decode(path: &Path) -> Result<Decoded, PictureError> {
         picture.apply_orientation(orientation);
         Ok((picture, orientation, icc_profile, exif))
     });
-    let (picture, orientation, icc_profile, exif) = match decoded {
-        Ok(decoded) => decoded,
-        // A folder opens like a file and only fails on reading.
-        Err(ImageError::IoError(source)) if source.kind() == std::io::ErrorKind::IsADirectory => {
-            return Err(failed(source));
-        }
-        Err(error) => return Err(content(error.to_string())),
-    };
+    let (picture, orientation, icc_profile, exif) = decoded.map_err(|error| content(error.to_string()))?;
     if picture.width() == 0 || picture.height() == 0 {
         return Err(content("it has no pixels".to_owned()));
     }

@@ -13,6 +13,7 @@ use crate::loader::Share;
 use crate::optimiser::{AdamW, MovingAverage};
 use crate::parallel::{Group, GroupError};
 use crate::run::state::{LossSum, RunState};
+use crate::threads::in_parallel;
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -191,20 +192,11 @@ impl Trainer {
         let epsilon = |sample| seeded_noise(seed, 2 * sample + 1, side);
         let threads = tch::get_num_threads().max(1) as u64;
         let part = count.div_ceil(threads).max(1);
-        let noise: Vec<Tensor> = std::thread::scope(|scope| {
-            let parts: Vec<_> = (first..first + count)
-                .step_by(part as usize)
-                .map(|start| start..(start + part).min(first + count))
-                .map(|samples| scope.spawn(move || samples.map(epsilon).collect::<Result<Vec<_>, _>>()))
-                .collect();
-            parts
-                .into_iter()
-                .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect::<Result<Vec<_>, _>>()
-        })?
-        .into_iter()
-        .flatten()
-        .collect();
+        let parts = (first..first + count).step_by(part as usize);
+        let parts = parts.map(|start| start..(start + part).min(first + count));
+        let noise = in_parallel(parts, |samples| samples.map(epsilon).collect::<Result<Vec<_>, _>>());
+        let noise: Vec<Tensor> =
+            noise.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         // Dropout alone draws from libtorch's generator.
         tch::manual_seed((seed as i64).wrapping_mul(1_000_003).wrapping_add(first as i64));
         Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?.f_to_device(self.device)?))

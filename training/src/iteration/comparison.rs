@@ -11,7 +11,8 @@ use crate::aligned::AlignedError;
 use crate::data_config::DataKind;
 use crate::degradation::{Degradation, DegradationError, seed_for};
 use crate::enhance::enhance;
-use crate::metrics::{Mean, MetricError, PSNR_CAP, psnr, ssim};
+use crate::evaluate::{MeanScores, Scores};
+use crate::metrics::{Mean, MetricError};
 use crate::picture::{self, PictureError};
 
 /// Seed of the degradations and of the sampler's noise, the one that `idm evaluate` has without `--seed`.
@@ -40,40 +41,21 @@ pub enum CompareError {
     Empty(PathBuf),
 }
 
-/// One picture against the truth, or the difference of two such scores.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Score {
-    /// In dB, at most [`PSNR_CAP`].
-    pub psnr: f64,
-    /// -1 to 1.
-    pub ssim: f64,
-}
-
-impl Score {
-    fn of(picture: &RgbImage, truth: &RgbImage) -> Result<Self, MetricError> {
-        Ok(Self { psnr: psnr(picture, truth)?.min(PSNR_CAP), ssim: ssim(picture, truth)? })
-    }
-
-    fn less(self, other: Self) -> Self {
-        Self { psnr: self.psnr - other.psnr, ssim: self.ssim - other.ssim }
-    }
-}
-
 /// All scores of one picture x.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PictureScores {
     /// Its path below the folder.
     pub name: PathBuf,
     /// x_d.
-    pub input: Score,
+    pub input: Scores,
     /// f(x_d).
-    pub first: Score,
+    pub first: Scores,
     /// f*(x_d).
-    pub second: Score,
+    pub second: Scores,
     /// f(x).
-    pub first_of_clean: Score,
+    pub first_of_clean: Scores,
     /// f*(x).
-    pub second_of_clean: Score,
+    pub second_of_clean: Scores,
 }
 
 /// Means over the pictures with their 95 % bootstrap intervals.
@@ -169,9 +151,9 @@ impl Comparison {
 }
 
 impl Row {
-    fn of(what: &'static str, scores: impl Iterator<Item = Score>) -> Option<Self> {
-        let (psnr, ssim): (Vec<f64>, Vec<f64>) = scores.map(|score| (score.psnr, score.ssim)).unzip();
-        Some(Self { what, psnr: Mean::of(&psnr)?, ssim: Mean::of(&ssim)? })
+    fn of(what: &'static str, scores: impl Iterator<Item = Scores>) -> Option<Self> {
+        let MeanScores { psnr, ssim, .. } = MeanScores::of(&scores.collect::<Vec<_>>())?;
+        Some(Self { what, psnr, ssim })
     }
 
     fn markdown(&self, signed: bool) -> String {
@@ -191,7 +173,7 @@ impl Row {
 }
 
 fn means(pictures: &[PictureScores]) -> Option<Vec<Row>> {
-    let row = |what, score: fn(&PictureScores) -> Score| Row::of(what, pictures.iter().map(score));
+    let row = |what, score: fn(&PictureScores) -> Scores| Row::of(what, pictures.iter().map(score));
     Some(vec![
         row("x_d", |picture| picture.input)?,
         row("f(x_d)", |picture| picture.first)?,
@@ -202,12 +184,12 @@ fn means(pictures: &[PictureScores]) -> Option<Vec<Row>> {
 }
 
 fn differences(pictures: &[PictureScores]) -> Option<Vec<Row>> {
-    let row = |what, score: fn(&PictureScores) -> Score| Row::of(what, pictures.iter().map(score));
+    let row = |what, score: fn(&PictureScores) -> Scores| Row::of(what, pictures.iter().map(score));
     Some(vec![
-        row("f(x_d) − x_d", |picture| picture.first.less(picture.input))?,
-        row("f\\*(x_d) − x_d", |picture| picture.second.less(picture.input))?,
-        row("f\\*(x_d) − f(x_d)", |picture| picture.second.less(picture.first))?,
-        row("f\\*(x) − f(x)", |picture| picture.second_of_clean.less(picture.first_of_clean))?,
+        row("f(x_d) − x_d", |picture| picture.first - picture.input)?,
+        row("f\\*(x_d) − x_d", |picture| picture.second - picture.input)?,
+        row("f\\*(x_d) − f(x_d)", |picture| picture.second - picture.first)?,
+        row("f\\*(x) − f(x)", |picture| picture.second_of_clean - picture.first_of_clean)?,
     ])
 }
 
@@ -217,7 +199,7 @@ struct Pair {
     seed: u64,
     clean: RgbImage,
     degraded: RgbImage,
-    input: Score,
+    input: Scores,
 }
 
 impl Pair {
@@ -228,7 +210,7 @@ impl Pair {
         }
         let name = picture::name(file);
         let degraded = Degradation::default().params_for(SEED, &name).apply(&clean)?;
-        let input = Score::of(&degraded, &clean)?;
+        let input = Scores::of(&degraded, &clean)?;
         Ok(Self { name: file.to_owned(), seed: seed_for(SEED, &name), clean, degraded, input })
     }
 }
@@ -238,9 +220,9 @@ impl Sides<'_> {
         let seeds: Vec<u64> = pairs.iter().map(|pair| pair.seed).collect();
         let clean: Vec<&RgbImage> = pairs.iter().map(|pair| &pair.clean).collect();
         let degraded: Vec<&RgbImage> = pairs.iter().map(|pair| &pair.degraded).collect();
-        let apply = |model: &dyn Restorer, pictures: &[&RgbImage]| -> Result<Vec<Score>, CompareError> {
+        let apply = |model: &dyn Restorer, pictures: &[&RgbImage]| -> Result<Vec<Scores>, CompareError> {
             let restored = enhance(model, self.kind, pictures, &seeds)?;
-            let scores = restored.iter().zip(&clean).map(|(picture, truth)| Score::of(picture, truth));
+            let scores = restored.iter().zip(&clean).map(|(picture, truth)| Scores::of(picture, truth));
             Ok(scores.collect::<Result<_, _>>()?)
         };
         let first = apply(self.first, &degraded)?;

@@ -3,5 +3,5 @@
 mod comparison;
 mod record;
 
-pub use comparison::{CompareError, Comparison, PictureScores, Row, Score, Sides};
+pub use comparison::{CompareError, Comparison, PictureScores, Row, Sides};
 pub use record::{DataIdentity, Record, RecordError, Settings, Stage};

@@ -14,7 +14,8 @@ use crate::config::TrainConfig;
 use crate::data_config::DataConfig;
 use crate::dataset::FaceDataset;
 use crate::degradation::seed_for;
-use crate::metrics::{MetricError, PSNR_CAP, psnr, ssim};
+use crate::evaluate::Scores;
+use crate::metrics::MetricError;
 use crate::pair::{Pair, PairRecipe};
 use crate::picture::{self, PictureError};
 
@@ -61,7 +62,7 @@ pub struct Look {
 /// Means over some faces.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Quality {
-    /// Peak signal-to-noise ratio in dB, at most [`PSNR_CAP`] for a face.
+    /// Peak signal-to-noise ratio in dB, at most [`PSNR_CAP`](crate::metrics::PSNR_CAP) for a face.
     pub psnr: f64,
     /// Structural similarity, −1 to 1.
     pub ssim: f64,
@@ -166,8 +167,9 @@ impl Quality {
     fn mean<'a>(pairs: impl Iterator<Item = (&'a RgbImage, &'a RgbImage)>) -> Result<Self, MetricError> {
         let (mut sum, mut count) = (Self::default(), 0.0);
         for (picture, truth) in pairs {
-            sum.psnr += psnr(picture, truth)?.min(PSNR_CAP);
-            sum.ssim += ssim(picture, truth)?;
+            let scores = Scores::of(picture, truth)?;
+            sum.psnr += scores.psnr;
+            sum.ssim += scores.ssim;
             count += 1.0;
         }
         Ok(Self { psnr: sum.psnr / count, ssim: sum.ssim / count })
