@@ -87,7 +87,7 @@ impl<'a> Reporter<'a> {
             rate(ages.len() as u64),
             summary(&ages),
             rate(restorations - self.last.restorations),
-            stats.get::<f64>("detail-age-ms").unwrap_or(0.0)
+            stats.get::<f64>("detail-age-ms-last").unwrap_or(0.0)
         );
         let shown = self.last.shown + ages.len();
         self.last = Counters { time: Instant::now(), captured, shown, restorations };

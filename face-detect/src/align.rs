@@ -1,7 +1,7 @@
 //! Alignment: from the frame to the crop that a restoration network wants.
 
 use opencv::core::{BORDER_REFLECT_101, Mat, Size, ToInputArray};
-use opencv::imgproc::INTER_LINEAR;
+use opencv::imgproc::INTER_LANCZOS4;
 use opencv::prelude::*;
 
 use crate::error::DetectError;
@@ -17,8 +17,8 @@ const LARGEST_CROP: u32 = 4096;
 ///
 /// `image` holds the frame's pixels of `region`: the whole frame, or the part that
 /// [`face_region`](crate::face_region) names, which gives the same crop for less work. A face larger than the crop is
-/// low-pass filtered first, so that shrinking makes no aliases; a smaller one is enlarged
-/// bilinearly, as training pairs are. What lies beyond the frame is its mirror image
+/// low-pass filtered first, so that shrinking makes no aliases. Sampling is by Lanczos' kernel: a bilinear one blurs a moving
+/// face by its position between pixels, which shows as flicker once it is restored. What lies beyond the frame is its mirror image
 /// (`BORDER_REFLECT_101`).
 ///
 /// # Errors
@@ -49,7 +49,7 @@ pub fn align(
     let to_region = to_crop.inverse().translated(-f64::from(region.x), -f64::from(region.y));
     let size = Size::new(crop_size as i32, crop_size as i32);
     match antialias(image, to_crop.scale())? {
-        Some(filtered) => warp(&filtered, &to_region, size, INTER_LINEAR, BORDER_REFLECT_101),
-        None => warp(image, &to_region, size, INTER_LINEAR, BORDER_REFLECT_101),
+        Some(filtered) => warp(&filtered, &to_region, size, INTER_LANCZOS4, BORDER_REFLECT_101),
+        None => warp(image, &to_region, size, INTER_LANCZOS4, BORDER_REFLECT_101),
     }
 }

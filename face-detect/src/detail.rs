@@ -91,9 +91,8 @@ impl FaceDetail {
             .with_origin(region.x, region.y)
             .translated(-f64::from(self.support.x), -f64::from(self.support.y));
         let size = Size::new(region.width, region.height);
-        // Enlarging with straight lines would show the crop's grid in a large face.
-        let interpolation = if scale < 1.0 { INTER_CUBIC } else { INTER_LINEAR };
-        let mut delta = warp(change, &to_support, size, interpolation, BORDER_REPLICATE)?;
+        // Straight lines would show the crop's grid in a large face, and blur a moving one by its position between pixels.
+        let mut delta = warp(change, &to_support, size, INTER_CUBIC, BORDER_REPLICATE)?;
         let mut mask = warp(&self.mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
         weigh(&mut delta, &mut mask, strength).map_err(DetectError::at("masking a face"))?;
         Ok(Some(Correction { region, delta, mask }))

@@ -78,8 +78,8 @@ pub fn face_region(
     let samples = Bounds { left: 0.0, top: 0.0, right: last, bottom: last };
     let footprint = samples.transformed(&to_crop.inverse());
     footprint.clipped(frame_width, frame_height)?;
-    // Two pixels more for the interpolation between neighbours and its rounding.
-    let margin = filter_reach(to_crop.scale()) + 2.0;
+    // Five pixels more for Lanczos' kernel of eight and its rounding.
+    let margin = filter_reach(to_crop.scale()) + 5.0;
     let (left, right) = with_mirrored(footprint.left - margin, footprint.right + margin, frame_width);
     let (top, bottom) = with_mirrored(footprint.top - margin, footprint.bottom + margin, frame_height);
     Bounds { left, top, right, bottom }.clipped(frame_width, frame_height)
@@ -102,17 +102,17 @@ mod tests {
     #[test]
     fn a_face_inside_the_frame_needs_its_footprint_and_a_margin() {
         let region = face_region(&SHIFT(-100.0, -50.0), 64, 640, 480).unwrap();
-        // Samples at 100..=163 by 50..=113, and two pixels around them.
-        assert_eq!(region, Region { x: 98, y: 48, width: 68, height: 68 });
+        // Samples at 100..=163 by 50..=113, and five pixels around them.
+        assert_eq!(region, Region { x: 95, y: 45, width: 74, height: 74 });
     }
 
     #[test]
     fn at_the_border_the_mirrored_pixels_are_included() {
         // The crop reaches 40 columns beyond the left edge and only 24 into the frame.
         let region = face_region(&SHIFT(40.0, -50.0), 64, 640, 480).unwrap();
-        assert_eq!((region.x, region.width), (0, 43));
+        assert_eq!((region.x, region.width), (0, 46));
         let region = face_region(&SHIFT(-620.0, -50.0), 64, 640, 480).unwrap();
-        assert_eq!((region.x, region.x + region.width), (593, 640));
+        assert_eq!((region.x, region.x + region.width), (590, 640));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::f64::consts::PI;
+
 use common::{largest_difference, only_face, part, photo, pixel, psnr, whole};
 use face_detect::{DetectError, Region, Similarity, align, face_region, face_to_crop, template};
 use opencv::core::{CV_8UC1, CV_8UC3, Mat, ROTATE_90_CLOCKWISE, Scalar, Size, Vec3b, rotate};
@@ -40,8 +42,19 @@ fn a_quarter_turn_permutes_pixels() {
     assert_eq!(largest_difference(&crop, &expected), 0);
 }
 
+/// The shares of the eight pixels around a sample `part` of a pixel after the fourth: Lanczos' kernel sinc(x)·sinc(x/4).
+fn lanczos(part: f64) -> [f64; 8] {
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+    let weights: [f64; 8] = std::array::from_fn(|tap| {
+        let x = tap as f64 - 3.0 - part;
+        sinc(x) * sinc(x / 4.0)
+    });
+    let sum: f64 = weights.iter().sum();
+    weights.map(|weight| weight / sum)
+}
+
 #[test]
-fn any_enlarging_turn_samples_bilinearly_at_pixel_centres() {
+fn any_enlarging_turn_samples_by_lanczos_kernel_at_pixel_centres() {
     let image = photo("astronaut.png");
     let to_crop = about_the_face(1.7, 23.0, 256);
     let crop = align(&image, whole(&image), &to_crop, 256).unwrap();
@@ -50,13 +63,16 @@ fn any_enlarging_turn_samples_bilinearly_at_pixel_centres() {
         for x in 0..256 {
             let source = to_crop.inverse().apply(face_detect::Point { x: x as f32, y: y as f32 });
             let (left, top) = (source.x.floor(), source.y.floor());
-            let (right_share, lower_share) = (source.x - left, source.y - top);
+            let (across, down) = (lanczos(f64::from(source.x - left)), lanczos(f64::from(source.y - top)));
             for channel in 0..3 {
-                let at = |dx, dy| f32::from(pixel(&image, left as i32 + dx, top as i32 + dy)[channel]);
-                let upper = at(0, 0) * (1.0 - right_share) + at(1, 0) * right_share;
-                let lower = at(0, 1) * (1.0 - right_share) + at(1, 1) * right_share;
-                let expected = upper * (1.0 - lower_share) + lower * lower_share;
-                let difference = f64::from(pixel(&crop, x, y)[channel]) - f64::from(expected);
+                let mut expected = 0.0;
+                for (dy, down) in (-3..).zip(down) {
+                    for (dx, across) in (-3..).zip(across) {
+                        let value = pixel(&image, left as i32 + dx, top as i32 + dy)[channel];
+                        expected += down * across * f64::from(value);
+                    }
+                }
+                let difference = f64::from(pixel(&crop, x, y)[channel]) - expected.clamp(0.0, 255.0);
                 sum += difference.abs();
                 largest = largest.max(difference.abs());
             }

@@ -10,7 +10,7 @@ use restore_core::{
 use crate::error::StartError;
 use crate::facerestore::choices::Mode;
 use crate::facerestore::settings::ModelSettings;
-use crate::locate::{DETECTOR, MODEL};
+use crate::locate::{DETECTOR, LIVE_MODEL, MODEL};
 use crate::pipeline::{FaceSource, Finder, LiveRestoration, Pipeline, Restoration, Restoring};
 
 /// File name endings that mean TorchScript; every other file is taken as a checkpoint of this project.
@@ -25,7 +25,11 @@ const NO_DETECTOR: &str = "none";
 /// # Errors
 /// [`StartError`], whose text names the file or property and the remedy.
 pub fn open(settings: &ModelSettings, plugin: &Path) -> Result<(Pipeline, String), StartError> {
-    let model = MODEL.locate(settings.model.as_deref(), plugin)?;
+    let model = match settings.mode {
+        Mode::Offline => MODEL,
+        Mode::Live => LIVE_MODEL,
+    };
+    let model = model.locate(settings.model.as_deref(), plugin)?;
     let finder = open_finder(settings, plugin)?;
     let restorer = open_restorer(&model, settings)?;
     let loaded = format!("{}: {}", model.display(), restorer.description());

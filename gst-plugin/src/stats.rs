@@ -112,6 +112,7 @@ impl Stats {
         structure.set("restorations", self.worker.runs);
         structure.set("worker-ms", self.worker.mean_ms());
         structure.set("detail-age-ms", self.detail_age.mean_ms());
+        structure.set("detail-age-ms-last", self.detail_age.last.as_secs_f64() * 1e3);
         structure.set("detail-age-ms-max", self.largest_detail_age.as_secs_f64() * 1e3);
         structure
     }
@@ -183,6 +184,7 @@ mod tests {
             ("align-ms", 0.0),
             ("worker-ms", 40.0),
             ("detail-age-ms", 60.0),
+            ("detail-age-ms-last", 30.0),
             ("detail-age-ms-max", 90.0),
         ] {
             assert!((structure.get::<f64>(field).unwrap() - value).abs() < 1e-9, "{field}");

@@ -2,18 +2,22 @@
 //!
 //! A diffusion model answers each frame's compression noise with slightly other detail, which viewers see as flicker.
 //! The face restored last is warped to the present crop by optical flow between the two inputs, and where these agree it
-//! is the sampler's starting point and a part of the result. Both crops hold the face in the same place, so the flow is
-//! what moves within the face, and what its landmarks were off by.
+//! is the sampler's starting point and a part of the result; in the same way the network's input is a running mean of the
+//! inputs. Both crops hold the face in the same place, so the flow is what its landmarks were off by and how the head
+//! turned. Input and result are warped together, so an error of the flow shows in the next one and is undone.
 
 use opencv::core::{
     self, BORDER_REPLICATE, CV_32F, Mat, MatTraitConst, MatTraitConstManual, MatTraitManual, Ptr, Scalar,
     Size, Vec2f, Vec3b, no_array,
 };
-use opencv::imgproc::{self, INTER_AREA, INTER_CUBIC, INTER_LINEAR};
+use opencv::imgproc::{self, INTER_AREA, INTER_LANCZOS4, INTER_LINEAR};
 use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_ULTRAFAST, DenseOpticalFlowTrait};
 
 /// Optical flow is computed on crops of at most this side: finer motion than its pixels is compression noise.
 const FLOW_SIDE: i32 = 128;
+/// The flow is averaged over the patches of a grid of this side, and smooth in between: compression noise, whose blocks stand
+/// still while the face moves, would steer a finer one. What moves otherwise, a lid or a lip, disagrees and is not recalled.
+const PATCHES: i32 = 4;
 /// Two inputs that differ by this many levels, averaged over a neighbourhood, agree by 1/e. The noise of H.264 at low
 /// bitrates stays below half of it; a closing eye or an opening mouth is several times it.
 const AGREEMENT_LEVELS: f64 = 12.0;
@@ -23,17 +27,17 @@ const NEIGHBOURHOOD_SHARE: f64 = 1.0 / 16.0;
 /// A face as it was restored last. Crops are square `CV_8UC3`, RGB, of one size.
 pub struct FaceMemory {
     /// What the network saw.
-    pub aligned: Mat,
+    pub input: Mat,
     /// What was shown.
     pub restored: Mat,
 }
 
 /// A [`FaceMemory`] as it would look in the present crop.
 pub struct Recalled {
-    /// What was shown last, `CV_8UC3`.
-    pub restored: Mat,
+    input: Mat,
+    restored: Mat,
     /// `CV_32FC1`, 0 to 1: how far the present input is what the network saw then.
-    pub agreement: Mat,
+    agreement: Mat,
 }
 
 /// Computes optical flow between crops; keeps its buffers.
@@ -55,24 +59,25 @@ impl Recall {
     pub fn recall(&mut self, memory: &FaceMemory, aligned: &Mat) -> opencv::Result<Recalled> {
         let size = aligned.size()?;
         let grid = Size::new(size.width.min(FLOW_SIDE), size.height.min(FLOW_SIDE));
-        let (now, then) = (grey(aligned, grid)?, grey(&memory.aligned, grid)?);
-        let mut flow = Mat::default();
+        let (now, then) = (grey(aligned, grid)?, grey(&memory.input, grid)?);
+        let (mut flow, mut patches) = (Mat::default(), Mat::default());
         self.flow.calc(&now, &then, &mut flow)?;
-        let coarse_map = source_map(&flow, grid)?;
-        let agreement = agreement(&now, &sample(&then, &coarse_map, INTER_LINEAR)?, size)?;
-        let mut fine_flow = Mat::default();
-        imgproc::resize(&flow, &mut fine_flow, size, 0.0, 0.0, INTER_LINEAR)?;
-        let scale = f64::from(size.width) / f64::from(grid.width);
-        let mut scaled = Mat::default();
-        fine_flow.convert_to(&mut scaled, -1, scale, 0.0)?;
-        let restored = sample(&memory.restored, &source_map(&scaled, size)?, INTER_CUBIC)?;
-        Ok(Recalled { restored, agreement })
+        imgproc::resize(&flow, &mut patches, Size::new(PATCHES, PATCHES), 0.0, 0.0, INTER_AREA)?;
+        let then = sample(&then, &source_map(&patches, grid, 1.0)?, INTER_LINEAR)?;
+        let agreement = agreement(&now, &then, size)?;
+        let map = source_map(&patches, size, f64::from(size.width) / f64::from(grid.width))?;
+        // A softer kernel would blur the face more each time it is carried on, and by its position between pixels.
+        let [input, restored] =
+            [&memory.input, &memory.restored].map(|crop| sample(crop, &map, INTER_LANCZOS4));
+        Ok(Recalled { input: input?, restored: restored?, agreement })
     }
 }
 
-/// The absolute positions that a flow field points at.
-fn source_map(flow: &Mat, size: Size) -> opencv::Result<Mat> {
-    let mut map = flow.try_clone()?;
+/// The absolute positions that a coarse flow field points at from the pixels of a `size` image, `scale` times as large.
+fn source_map(patches: &Mat, size: Size, scale: f64) -> opencv::Result<Mat> {
+    let (mut flow, mut map) = (Mat::default(), Mat::default());
+    imgproc::resize(patches, &mut flow, size, 0.0, 0.0, INTER_LINEAR)?;
+    flow.convert_to(&mut map, -1, scale, 0.0)?;
     for y in 0..size.height {
         for (x, position) in map.at_row_mut::<Vec2f>(y)?.iter_mut().enumerate() {
             position[0] += x as f32;
@@ -113,15 +118,27 @@ fn agreement(now: &Mat, then: &Mat, size: Size) -> opencv::Result<Mat> {
 }
 
 impl Recalled {
+    /// `input` with the share `weight`·agreement of the remembered inputs. Both `CV_8UC3` of one size.
+    ///
+    /// # Errors
+    /// When the sizes differ.
+    pub fn blend_input(&self, input: &Mat, weight: f32) -> opencv::Result<Mat> {
+        self.blend(input, &self.input, weight)
+    }
+
     /// `restored` with the share `weight`·agreement of the remembered face. Both `CV_8UC3` of one size.
     ///
     /// # Errors
     /// When the sizes differ.
-    pub fn blend(&self, restored: &Mat, weight: f32) -> opencv::Result<Mat> {
-        let mut blended = restored.try_clone()?;
+    pub fn blend_restored(&self, restored: &Mat, weight: f32) -> opencv::Result<Mat> {
+        self.blend(restored, &self.restored, weight)
+    }
+
+    fn blend(&self, new: &Mat, old: &Mat, weight: f32) -> opencv::Result<Mat> {
+        let mut blended = new.try_clone()?;
         for row in 0..blended.rows() {
             let agreement = self.agreement.at_row::<f32>(row)?;
-            let remembered = self.restored.at_row::<Vec3b>(row)?;
+            let remembered = old.at_row::<Vec3b>(row)?;
             let pixels = blended.at_row_mut::<Vec3b>(row)?;
             for ((pixel, remembered), agreement) in pixels.iter_mut().zip(remembered).zip(agreement) {
                 let share = weight * agreement;
@@ -175,7 +192,7 @@ mod tests {
             aligned.convert_to(&mut result, -1, -1.0, 255.0).unwrap();
             result
         };
-        let memory = FaceMemory { aligned: with_noise(&crop(0, 0), 4), restored: restored_of(&crop(0, 0)) };
+        let memory = FaceMemory { input: with_noise(&crop(0, 0), 4), restored: restored_of(&crop(0, 0)) };
         for (x, y) in [(0, 0), (3, -2), (-5, 4)] {
             let recalled = Recall::new().unwrap().recall(&memory, &with_noise(&crop(x, y), 4)).unwrap();
             let moved = mean_difference(&recalled.restored, &restored_of(&crop(x, y)), INNER);
@@ -192,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_changed_in_the_face_is_not_recalled() {
-        let memory = FaceMemory { aligned: crop(0, 0), restored: crop(0, 0) };
+        let memory = FaceMemory { input: crop(0, 0), restored: crop(0, 0) };
         let mut changed = crop(0, 0);
         // An eyelid's worth of new pixels: a patch of the forehead where the eye was.
         let patch = Mat::roi(&crop(0, 0), Rect::new(100, 40, 40, 24)).unwrap().try_clone().unwrap();
@@ -200,7 +217,7 @@ mod tests {
         let recalled = Recall::new().unwrap().recall(&memory, &changed).unwrap();
         let restored =
             Mat::new_rows_cols_with_default(SIDE, SIDE, opencv::core::CV_8UC3, Scalar::all(200.0)).unwrap();
-        let blended = recalled.blend(&restored, 0.5).unwrap();
+        let blended = recalled.blend_restored(&restored, 0.5).unwrap();
         let share = |x, y| {
             let (old, new) = (recalled.restored.at_2d::<Vec3b>(y, x).unwrap()[1], 200.0);
             (f32::from(blended.at_2d::<Vec3b>(y, x).unwrap()[1]) - new) / (f32::from(old) - new)

@@ -4,9 +4,13 @@
 //!
 //! `cargo bench -p facerestore-tests --bench stability`
 //!
+//! With `-- --recording FILE.mp4` it writes the first still's clip at the lower bitrate instead: input, frame by frame and
+//! the element's default side by side, the face enlarged.
+//!
 //! The warping error is the mean squared difference, in levels², between a frame and the one before it carried to it
 //! by the known motion, over the face. (Both are carried to the photograph's own coordinates, where the motion is undone.)
-//! It has a floor: what resampling costs the clean clip.
+//! It has a floor: what resampling costs the clean clip. A man who talks and turns his head shows what persistence costs in true
+//! motion: there the PSNR alone is measured.
 
 use facerestore_tests::{FRAME_TIME, Frame, Picture, Region, Rig, play_to_end};
 use gst::prelude::*;
@@ -60,23 +64,42 @@ fn clean_clip(still: &Still) -> Vec<Picture> {
     (0..FRAMES).map(|index| warped(&still.picture, &motion(still, index), (WIDTH, HEIGHT), false)).collect()
 }
 
+/// The first frames of the talking man of `tests/data`, enlarged to the size of the other clips.
+fn talking_clip() -> Vec<Picture> {
+    let file = facerestore_tests::data("carphone_pristine.mp4");
+    let mut clip =
+        decoded(&format!("filesrc location={} ! decodebin ! videoconvert ! videoscale", file.display()));
+    clip.truncate(FRAMES);
+    clip
+}
+
 /// Through x264 and back.
 fn coded(clip: &[Picture], kilobits: u32) -> Vec<Picture> {
     let folder = tempfile::tempdir().unwrap();
-    let (raw, decoded) = (folder.path().join("raw"), folder.path().join("decoded"));
+    let raw = folder.path().join("raw");
     std::fs::write(&raw, clip.iter().flat_map(|frame| frame.rgb.iter().copied()).collect::<Vec<u8>>())
         .unwrap();
-    let line = format!(
+    let result = decoded(&format!(
         "filesrc location={} ! rawvideoparse format=rgb width={WIDTH} height={HEIGHT} framerate=25/1 ! videoconvert \
          ! video/x-raw,format=I420 ! x264enc bitrate={kilobits} speed-preset=veryfast tune=zerolatency threads=1 \
-         ! h264parse ! avdec_h264 ! videoconvert ! video/x-raw,format=RGB ! filesink location={}",
-        raw.display(),
-        decoded.display()
+         ! h264parse ! avdec_h264 ! videoconvert",
+        raw.display()
+    ));
+    assert_eq!(result.len(), clip.len());
+    result
+}
+
+/// What a launch line's end puts out, as RGB.
+fn decoded(line: &str) -> Vec<Picture> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("decoded");
+    let line = format!(
+        "{line} ! video/x-raw,format=RGB,width={WIDTH},height={HEIGHT},pixel-aspect-ratio=1/1 ! filesink location={}",
+        file.display()
     );
     play_to_end(&gst::parse::launch(&line).unwrap().downcast().unwrap());
-    let bytes = std::fs::read(&decoded).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
     let frames = bytes.chunks_exact(WIDTH * HEIGHT * 3);
-    assert_eq!(frames.len(), clip.len());
     frames.map(|rgb| Picture { width: WIDTH, height: HEIGHT, rgb: rgb.to_vec() }).collect()
 }
 
@@ -115,6 +138,57 @@ fn measures(still: &Still, clip: &[Picture], clean: &[Picture]) -> (f64, f64) {
     (warping, 10.0 * (255.0_f64.powi(2) / error).log10())
 }
 
+/// Restores every frame as if it were alone.
+const ALONE: [(&str, &dyn ToValue); 2] = [("temporal", &0.0), ("detection-interval", &1_u32)];
+const BITRATES: [u32; 2] = [400, 150];
+/// Width and height of the part of a frame that the recording shows, and how far it is enlarged.
+const SHOWN: (usize, usize) = (216, 240);
+const ENLARGED: usize = 2;
+
+/// Writes three clips side by side as an H.264 video, each under its name.
+fn record(clips: &[(&str, Vec<Picture>); 3], file: &str) {
+    let (width, height) = (SHOWN.0 * ENLARGED, SHOWN.1 * ENLARGED);
+    let mut bytes = Vec::new();
+    for index in 0..FRAMES {
+        let mut frame = Picture::plain(3 * width, height, [0; 3]);
+        for (column, (_, clip)) in clips.iter().enumerate() {
+            let shown =
+                clip[index].crop((WIDTH - SHOWN.0) / 2, (HEIGHT - SHOWN.1) / 2 - 10, SHOWN.0, SHOWN.1);
+            frame.put(&shown.resized(width, height), (column * width) as i32, 0);
+        }
+        bytes.extend(frame.rgb);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("raw");
+    std::fs::write(&raw, bytes).unwrap();
+    let names: String = clips
+        .iter()
+        .enumerate()
+        .map(|(column, (name, _))| {
+            format!(
+                "! textoverlay text=\"{name}\" halignment=left valignment=bottom font-desc=\"Sans 9\" deltax={} ",
+                column * width
+            )
+        })
+        .collect();
+    let line = format!(
+        "filesrc location={} ! rawvideoparse format=rgb width={} height={height} framerate=25/1 ! videoconvert {names} \
+         ! videoconvert ! video/x-raw,format=I420 ! x264enc pass=quant quantizer=22 speed-preset=veryslow ! h264parse ! mp4mux \
+         ! filesink location={file}",
+        raw.display(),
+        3 * width
+    );
+    play_to_end(&gst::parse::launch(&line).unwrap().downcast().unwrap());
+    println!("{file}: {}", clips.each_ref().map(|(name, _)| *name).join(" | "));
+}
+
+/// The value of `--recording`. Paths are relative to the workspace, as cargo runs a bench in its package's folder.
+fn recording() -> Option<String> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--recording");
+    let file = arguments.nth(1)?;
+    Some(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file).display().to_string())
+}
+
 fn main() {
     facerestore_tests::init();
     let stills = [
@@ -131,25 +205,53 @@ fn main() {
             scale: 0.5,
         },
     ];
+    if let Some(file) = recording() {
+        let input = coded(&clean_clip(&stills[0]), BITRATES[1]);
+        let alone = restored(&input, &ALONE, true);
+        let temporal = restored(&input, &[], false);
+        return record(
+            &[("input, 150 kbit/s", input), ("frame by frame", alone), ("facerestore", temporal)],
+            &file,
+        );
+    }
     for still in &stills {
         let clean = clean_clip(still);
-        for kilobits in [400, 150] {
-            let input = coded(&clean, kilobits);
-            println!(
-                "\n{} at {kilobits} kbit/s, {WIDTH}×{HEIGHT}          warping error        PSNR",
-                still.name
-            );
-            let report = |name: &str, clip: &[Picture]| {
-                let (warping, psnr) = measures(still, clip, &clean);
-                println!("  {name:<42}{warping:>8.2}    {psnr:>8.2} dB");
-            };
-            report("clean clip (floor)", &clean);
-            report("input", &input);
-            let alone: [(&str, &dyn ToValue); 2] = [("temporal", &0.0), ("detection-interval", &1_u32)];
-            report("frame by frame, fresh noise", &restored(&input, &alone, true));
-            for temporal in [0.0, 0.3, 0.6, 0.9] {
-                report(&format!("temporal={temporal}"), &restored(&input, &[("temporal", &temporal)], false));
-            }
+        for kilobits in BITRATES {
+            print_head(still.name, kilobits);
+            report("clean clip (floor)", measures(still, &clean, &clean));
+            print_systems(&coded(&clean, kilobits), |clip| measures(still, clip, &clean));
         }
     }
+    let clean = talking_clip();
+    for kilobits in BITRATES {
+        print_head("talking man", kilobits);
+        print_systems(&coded(&clean, kilobits), |clip| (f64::NAN, talking_psnr(clip, &clean)));
+    }
+}
+
+fn print_head(name: &str, kilobits: u32) {
+    println!("\n{:<50}warping error        PSNR", format!("{name} at {kilobits} kbit/s, {WIDTH}×{HEIGHT}"));
+}
+
+/// `measured` are the warping error and the PSNR.
+fn report(name: &str, measured: (f64, f64)) {
+    println!("  {name:<42}{:>8.2}    {:>8.2} dB", measured.0, measured.1);
+}
+
+/// The rows of a clip: itself and what the element makes of it.
+fn print_systems(input: &[Picture], measure: impl Fn(&[Picture]) -> (f64, f64)) {
+    report("input", measure(input));
+    report("frame by frame, fresh noise", measure(&restored(input, &ALONE, true)));
+    for temporal in [0.0, 0.3, 0.6, 0.8, 1.0] {
+        let clip = restored(input, &[("temporal", &temporal)], false);
+        report(&format!("temporal={temporal}"), measure(&clip));
+    }
+}
+
+/// PSNR in dB over the talking man's face, wherever it is in the clip.
+fn talking_psnr(clip: &[Picture], clean: &[Picture]) -> f64 {
+    let face = Region { x: 110, y: 110, width: 290, height: 230 };
+    let errors = clip.iter().zip(clean).skip(SETTLED);
+    let errors: Vec<f64> = errors.map(|(frame, truth)| frame.squared_difference(truth, face)).collect();
+    10.0 * (255.0_f64.powi(2) * errors.len() as f64 / errors.iter().sum::<f64>()).log10()
 }

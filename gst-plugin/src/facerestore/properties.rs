@@ -20,7 +20,7 @@ fn model_properties() -> Vec<glib::ParamSpec> {
     vec![
         glib::ParamSpecString::builder("model")
             .nick("Model file")
-            .blurb("Restoration model: a checkpoint (.safetensors) of this project, or any TorchScript network (.pt, .pth, .torchscript) that restores 512x512 RGB faces. Unset: facerestore-fast.safetensors, found near the plugin")
+            .blurb("Restoration model: a checkpoint (.safetensors) of this project, or any TorchScript network (.pt, .pth, .torchscript) that restores 512x512 RGB faces. Unset: facerestore-fast.safetensors, or in live mode facerestore-live.safetensors, found near the plugin")
             .mutable_ready()
             .build(),
         glib::ParamSpecString::builder("detector")
@@ -167,7 +167,7 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
 fn stats_property() -> glib::ParamSpec {
     glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
         .nick("Statistics")
-        .blurb("Counters since the start (frames, faces, tracks, restored-faces, bypassed-frames, late-frames, failures); for the stages detect, track, align, restore and paste the milliseconds per frame in which they ran: mean (detect-ms, ...) and last (detect-ms-last, ...); in live mode the restorations, the worker's milliseconds per restoration (worker-ms) and the age in milliseconds of the oldest detail that the frames showed: mean (detail-age-ms) and largest (detail-age-ms-max)")
+        .blurb("Counters since the start (frames, faces, tracks, restored-faces, bypassed-frames, late-frames, failures); for the stages detect, track, align, restore and paste the milliseconds per frame in which they ran: mean (detect-ms, ...) and last (detect-ms-last, ...); in live mode the restorations, the worker's milliseconds per restoration (worker-ms) and the age in milliseconds of the oldest detail that the frames showed: mean (detail-age-ms), last (detail-age-ms-last) and largest (detail-age-ms-max)")
         .read_only()
         .build()
 }

@@ -53,7 +53,8 @@ impl Restoration {
     }
 
     /// The restored crops, RGB, in the order of `faces`. With [`RestoreOptions::temporal`] above 0, sampling begins at
-    /// the face restored last, and where its input agrees with the present one that face is a part of the result.
+    /// the face restored last, and where its input agrees with the present one, it is a part of the result and its input of
+    /// the network's.
     ///
     /// # Errors
     /// [`FrameError`] when the network or OpenCV fails.
@@ -68,52 +69,56 @@ impl Restoration {
             let memory = self.memories.get(&face.id).filter(|_| persistence > 0.0);
             recalled.push(memory.map(|memory| self.recall.recall(memory, &face.crop)).transpose()?);
         }
-        let mut restored = self.sample(faces, &recalled, persistence, options.seed)?;
+        let inputs = faces.iter().zip(&recalled).map(|(face, recalled)| match recalled {
+            Some(recalled) => recalled.blend_input(&face.crop, persistence),
+            None => Ok(face.crop.clone()),
+        });
+        let inputs = inputs.collect::<opencv::Result<Vec<Mat>>>()?;
+        let mut restored = self.sample(&inputs, &recalled, persistence, options.seed)?;
         for (result, recalled) in restored.iter_mut().zip(&recalled) {
             if let Some(recalled) = recalled {
-                *result = recalled.blend(result, persistence)?;
+                *result = recalled.blend_restored(result, persistence)?;
             }
         }
         if persistence > 0.0 {
-            for (face, restored) in faces.iter().zip(&restored) {
-                let memory = FaceMemory { aligned: face.crop.clone(), restored: restored.clone() };
-                self.memories.insert(face.id, memory);
+            for ((face, input), restored) in faces.iter().zip(inputs).zip(&restored) {
+                self.memories.insert(face.id, FaceMemory { input, restored: restored.clone() });
             }
         }
         Ok(restored)
     }
 
-    /// Runs the network: one batch of the faces that are remembered, one of the others.
+    /// Runs the network: one batch of the `inputs` that are remembered, one of the others.
     fn sample(
         &self,
-        faces: &[AlignedFace],
+        inputs: &[Mat],
         recalled: &[Option<Recalled>],
         persistence: f32,
         seed: u64,
     ) -> Result<Vec<Mat>, FrameError> {
         let size = self.crop_size();
-        let mut restored: Vec<Mat> = vec![Mat::default(); faces.len()];
+        let mut restored: Vec<Mat> = vec![Mat::default(); inputs.len()];
         for warm in [false, true] {
             let batch: Vec<usize> =
-                (0..faces.len()).filter(|&index| recalled[index].is_some() == warm).collect();
+                (0..inputs.len()).filter(|&index| recalled[index].is_some() == warm).collect();
             if batch.is_empty() {
                 continue;
             }
-            let crops = batch.iter().map(|&index| faces[index].crop.data_bytes());
-            let inputs = faces_from_rgb8(&crops.collect::<opencv::Result<Vec<_>>>()?, size)?;
+            let crops = batch.iter().map(|&index| inputs[index].data_bytes());
+            let x_d = faces_from_rgb8(&crops.collect::<opencv::Result<Vec<_>>>()?, size)?;
             let seeds = vec![seed; batch.len()];
             let outputs = if warm {
                 let starts = batch.iter().filter_map(|&index| {
                     let remembered = recalled[index].as_ref()?;
-                    Some(remembered.blend(&faces[index].crop, 1.0))
+                    Some(remembered.blend_restored(&inputs[index], 1.0))
                 });
                 let starts = starts.collect::<opencv::Result<Vec<Mat>>>()?;
                 let starts = starts.iter().map(Mat::data_bytes).collect::<opencv::Result<Vec<_>>>()?;
                 let starts = faces_from_rgb8(&starts, size)?;
                 let warm = WarmStart { faces: &starts, gamma: f64::from(persistence) };
-                self.restorer.restore_from(&inputs, &warm, &seeds)?
+                self.restorer.restore_from(&x_d, &warm, &seeds)?
             } else {
-                self.restorer.restore(&inputs, &seeds)?
+                self.restorer.restore(&x_d, &seeds)?
             };
             for (index, bytes) in batch.into_iter().zip(faces_to_rgb8(&outputs)?) {
                 restored[index] =
