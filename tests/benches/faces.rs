@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use facerestore_tests::{Frame, Picture, Rig};
+use facerestore_tests::{Frame, Picture, Rig, shipped_element};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 
@@ -51,11 +51,9 @@ struct Cost {
 
 impl Cost {
     fn measure(mode: &str, frames: &[Frame]) -> Self {
-        let element = facerestore_tests::element(&[("max-faces", &50_u32), ("min-face-size", &20_u32)]);
+        let element = shipped_element(&[("max-faces", &50_u32), ("min-face-size", &20_u32)]);
         element.set_property_from_str("mode", mode);
         let live = mode == "live";
-        // The model that belongs to the mode, not the one that tests are given.
-        element.set_property("model", None::<&str>);
         let mut rig = Rig::of(element);
         for index in 0..WARM_UP {
             rig.push(&frames[index % frames.len()]);

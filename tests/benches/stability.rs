@@ -12,7 +12,7 @@
 //! It has a floor: what resampling costs the clean clip. A man who talks and turns his head shows what persistence costs in true
 //! motion: there the PSNR alone is measured.
 
-use facerestore_tests::{FRAME_TIME, Frame, Picture, Region, Rig, play_to_end};
+use facerestore_tests::{FRAME_TIME, Frame, Picture, Region, Rig, play_to_end, shipped_element};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 use opencv::core::{BORDER_REFLECT_101, Mat, MatTraitConst, Scalar, Size};
@@ -105,7 +105,7 @@ fn decoded(line: &str) -> Vec<Picture> {
 
 /// What the element makes of a clip; `fresh` draws other noise for every frame.
 fn restored(clip: &[Picture], properties: &[(&str, &dyn ToValue)], fresh: bool) -> Vec<Picture> {
-    let mut rig = Rig::new(properties);
+    let mut rig = Rig::of(shipped_element(properties));
     let mut result = Vec::new();
     for (index, picture) in clip.iter().enumerate() {
         if fresh {

@@ -7,12 +7,18 @@ use gst::prelude::*;
 /// No test waits longer than this for a message; generous, since machines can be busy.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(180);
 
-/// The element with the shipped files on the CPU, and then these properties.
+/// The element on the CPU with [`model`](crate::model) and then these properties.
 #[must_use]
 pub fn element(properties: &[(&str, &dyn ToValue)]) -> gst::Element {
+    let model: [(&str, &dyn ToValue); 1] = [("model", &crate::model())];
+    shipped_element(&[&model, properties].concat())
+}
+
+/// The element on the CPU as a user gets it, with the model that belongs to its mode unless these properties name one.
+#[must_use]
+pub fn shipped_element(properties: &[(&str, &dyn ToValue)]) -> gst::Element {
     crate::init();
     let element = gst::ElementFactory::make("facerestore")
-        .property("model", crate::model())
         .property("detector", crate::detector())
         .property("device", "cpu")
         .build()

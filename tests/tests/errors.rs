@@ -49,7 +49,7 @@ fn a_missing_file_is_named_with_its_property_and_the_remedy() {
 fn a_truncated_file_is_named_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let text = refusal(&[("model", &half(&model(), folder.path()))]);
-    assert_says(&text, &["half-facerestore-fast.safetensors", "Copy it again"]);
+    assert_says(&text, &["half-facerestore-live.safetensors", "Copy it again"]);
     let text = refusal(&[("detector", &half(&detector(), folder.path()))]);
     assert_says(
         &text,
@@ -63,7 +63,7 @@ fn a_file_of_another_kind_is_refused() {
     assert_says(&refusal(&[("model", &detector())]), &["face_detection_yunet_2023mar.onnx"]);
     assert_says(
         &refusal(&[("detector", &model())]),
-        &["facerestore-fast.safetensors", "face_detection_yunet"],
+        &["facerestore-live.safetensors", "face_detection_yunet"],
     );
     let folder = tempfile::tempdir().unwrap();
     let weights = folder.path().join("weights.pth");

@@ -3,6 +3,7 @@
 mod appearance;
 mod association;
 mod clock;
+mod empty_scene;
 mod one_euro;
 mod optical_flow;
 mod scene_cut;

@@ -8,6 +8,7 @@ use opencv::prelude::*;
 use super::appearance::Appearance;
 use super::association::{Candidate, associate};
 use super::clock::FrameClock;
+use super::empty_scene::EmptyScene;
 use super::optical_flow::{FlowPicture, follow};
 use super::scene_cut::SceneCutDetector;
 use super::tracked_face::TrackedFace;
@@ -23,12 +24,15 @@ const HIDING_OVERLAP: f32 = 0.3;
 const MEETING_OVERLAP: f32 = 0.02;
 /// Detector runs in a row that may miss a face which flow still follows.
 const LARGEST_MISSES: u32 = 2;
+/// A picture without a face in which nothing changes is searched again after so many intervals.
+const LONGEST_REST: u32 = 6;
 
 /// When [`FaceTracker`] wants faces detected and how long it remembers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackOptions {
     /// Every how many frames the detector is asked, at least 1; more often when a face has been
-    /// lost. A new face is seen after so many frames at the latest.
+    /// lost. A new face is seen after so many frames at the latest. Above 1 the detector rests while a picture without a face
+    /// stands still.
     pub detection_interval: u32,
     /// How long a face that is out of sight, or that the detector no longer confirms, keeps its track.
     pub keep: Duration,
@@ -68,6 +72,7 @@ pub struct FaceTracker {
     tracks: Vec<Track>,
     /// Frames since the detector was asked; `None`: it is asked at once.
     since_detection: Option<u32>,
+    empty_scene: EmptyScene,
 }
 
 impl FaceTracker {
@@ -117,12 +122,21 @@ impl FaceTracker {
         }
         self.follow(&mut picture, interval)?;
         let picture = self.picture.insert(picture);
-        if is_detection_due(&self.tracked, self.since_detection, options.detection_interval) {
+        let rests = options.detection_interval > 1
+            && self.tracked.is_empty()
+            && self.since_detection.is_some_and(|frames| frames / options.detection_interval < LONGEST_REST)
+            && self.empty_scene.is_still(picture.grey())?;
+        if !rests && is_detection_due(&self.tracked, self.since_detection, options.detection_interval) {
             let faces = detect()?;
             self.since_detection = Some(0);
             let small_faces = faces.iter().map(|face| face.resized(factors.0, factors.1));
             let faces: Vec<Face> = small_faces.filter(|face| picture.shows(face)).collect();
             match_detected(&mut self.tracked, &faces, picture.grey(), &mut self.next_id)?;
+            if self.tracked.is_empty() {
+                self.empty_scene.remember(picture.grey())?;
+            } else {
+                self.empty_scene.forget();
+            }
         }
         self.end_tracks(options.keep);
         self.publish(interval, factors);
