@@ -145,7 +145,7 @@ const BITRATES: [u32; 2] = [400, 150];
 const SHOWN: (usize, usize) = (216, 240);
 const ENLARGED: usize = 2;
 
-/// Writes three clips side by side as an H.264 video, each under its name.
+/// Writes three clips side by side as an H.264 video, and prints their names.
 fn record(clips: &[(&str, Vec<Picture>); 3], file: &str) {
     let (width, height) = (SHOWN.0 * ENLARGED, SHOWN.1 * ENLARGED);
     let mut bytes = Vec::new();
@@ -161,19 +161,9 @@ fn record(clips: &[(&str, Vec<Picture>); 3], file: &str) {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path().join("raw");
     std::fs::write(&raw, bytes).unwrap();
-    let names: String = clips
-        .iter()
-        .enumerate()
-        .map(|(column, (name, _))| {
-            format!(
-                "! textoverlay text=\"{name}\" halignment=left valignment=bottom font-desc=\"Sans 9\" deltax={} ",
-                column * width
-            )
-        })
-        .collect();
     let line = format!(
-        "filesrc location={} ! rawvideoparse format=rgb width={} height={height} framerate=25/1 ! videoconvert {names} \
-         ! videoconvert ! video/x-raw,format=I420 ! x264enc pass=quant quantizer=22 speed-preset=veryslow ! h264parse ! mp4mux \
+        "filesrc location={} ! rawvideoparse format=rgb width={} height={height} framerate=25/1 ! videoconvert \
+         ! video/x-raw,format=I420 ! x264enc pass=quant quantizer=22 speed-preset=veryslow ! h264parse ! mp4mux \
          ! filesink location={file}",
         raw.display(),
         3 * width
