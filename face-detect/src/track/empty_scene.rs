@@ -30,14 +30,10 @@ impl EmptyScene {
         self.cells = None;
     }
 
-    /// Whether this picture shows what was without a face, and nothing new.
+    /// Whether this picture, of the same size, shows what was without a face, and nothing new.
     pub(super) fn is_still(&self, grey: &Mat) -> Result<bool, DetectError> {
         let Some(before) = &self.cells else { return Ok(false) };
-        let now = cells(grey)?;
-        if (now.rows(), now.cols()) != (before.rows(), before.cols()) {
-            return Ok(false);
-        }
-        let largest = norm2(&now, before, NORM_INF, &no_array());
+        let largest = norm2(&cells(grey)?, before, NORM_INF, &no_array());
         Ok(largest.map_err(DetectError::at("comparing pictures without a face"))? < CHANGE)
     }
 }

@@ -122,11 +122,13 @@ impl FaceTracker {
         }
         self.follow(&mut picture, interval)?;
         let picture = self.picture.insert(picture);
-        let rests = options.detection_interval > 1
+        let every = options.detection_interval;
+        let may_rest = every > 1
             && self.tracked.is_empty()
-            && self.since_detection.is_some_and(|frames| frames / options.detection_interval < LONGEST_REST)
-            && self.empty_scene.is_still(picture.grey())?;
-        if !rests && is_detection_due(&self.tracked, self.since_detection, options.detection_interval) {
+            && self.since_detection.is_some_and(|frames| frames / every < LONGEST_REST);
+        if is_detection_due(&self.tracked, self.since_detection, every)
+            && !(may_rest && self.empty_scene.is_still(picture.grey())?)
+        {
             let faces = detect()?;
             self.since_detection = Some(0);
             let small_faces = faces.iter().map(|face| face.resized(factors.0, factors.1));
