@@ -57,6 +57,16 @@ impl Checkpoint {
         Ok(Self { config: config.clone(), weights })
     }
 
+    /// This model with `coarse` as the coarse network of its own (`unet.coarse`), in the place of one that it had.
+    #[must_use]
+    pub fn with_coarse(mut self, coarse: Self) -> Self {
+        self.weights.retain(|name, _| !name.starts_with("coarse."));
+        self.weights
+            .extend(coarse.weights.into_iter().map(|(name, weight)| (format!("coarse.{name}"), weight)));
+        self.config.unet.coarse = Some(Box::new(coarse.config.unet));
+        self
+    }
+
     /// Reads and checks a model file.
     ///
     /// # Errors

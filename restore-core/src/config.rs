@@ -45,12 +45,19 @@ pub struct InferenceConfig {
     pub steps: usize,
     /// The sampler.
     pub sampler: Sampler,
+    /// Where the steps lie in time, see [`NoiseSchedule::respaced`](crate::NoiseSchedule::respaced); 1 is evenly.
+    #[serde(default = "even")]
+    pub spacing: f64,
 }
 
 impl Default for InferenceConfig {
     fn default() -> Self {
-        Self { steps: 10, sampler: Sampler::Ddpm }
+        Self { steps: 10, sampler: Sampler::Ddpm, spacing: even() }
     }
+}
+
+fn even() -> f64 {
+    1.0
 }
 
 /// Which family of blocks the U-Net is made of.
@@ -89,6 +96,10 @@ pub struct UNetConfig {
     /// Dropout rate inside the blocks, in training.
     #[serde(default)]
     pub dropout: f64,
+    /// A network at half the size that corrects x_d before this one sees it, trained together with it: it finds the face's
+    /// shape with a quarter of the work, and this one the detail (coarse to fine, as cascades do: Saharia et al. 2021).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coarse: Option<Box<UNetConfig>>,
 }
 
 /// Input channels of the network: `x_t` and `x_d`, RGB each.
@@ -110,6 +121,7 @@ impl UNetConfig {
             head_channels: 0,
             residual: false,
             dropout: 0.0,
+            coarse: None,
         }
     }
 
@@ -125,12 +137,16 @@ impl UNetConfig {
             head_channels: 64,
             residual: true,
             dropout: 0.0,
+            coarse: None,
         }
     }
 
     /// Pictures must be a multiple of this many pixels in width and height.
     pub fn size_multiple(&self) -> i64 {
-        self.patch << self.channel_mults.len().saturating_sub(1)
+        let own = self.patch << self.channel_mults.len().saturating_sub(1);
+        let coarse = self.coarse.as_ref().map_or(1, |coarse| 2 * coarse.size_multiple());
+        // The least common multiple, of which the larger number has few candidates.
+        (1..=coarse).map(|count| count * own).find(|multiple| multiple % coarse == 0).unwrap_or(own * coarse)
     }
 
     /// Channels of level `level`.
@@ -198,7 +214,16 @@ impl UNetConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return fail(format!("unet.dropout is {}, must be in [0, 1)", self.dropout));
         }
-        Ok(())
+        match &self.coarse {
+            Some(coarse) if coarse.coarse.is_some() => {
+                fail("unet.coarse has a coarse network of its own".into())
+            }
+            Some(coarse) => coarse.validate().or_else(|error| match error {
+                RestoreError::Config(text) => fail(format!("unet.coarse: {text}")),
+                other => Err(other),
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -226,6 +251,12 @@ impl ModelConfig {
             return Err(RestoreError::Config(format!(
                 "inference.steps is {}, must be 1 to diffusion.timesteps ({})",
                 self.inference.steps, self.diffusion.timesteps
+            )));
+        }
+        if !(0.1..=10.0).contains(&self.inference.spacing) {
+            return Err(RestoreError::Config(format!(
+                "inference.spacing is {}, must be 0.1 to 10",
+                self.inference.spacing
             )));
         }
         Ok(())

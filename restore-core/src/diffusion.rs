@@ -73,7 +73,8 @@ impl DiffusionRestorer {
         let device = options.device.resolve()?;
         let precision = options.precision.unwrap_or(Precision::Auto).resolve(device);
         let schedule = NoiseSchedule::new(config.diffusion.schedule, config.diffusion.timesteps)?;
-        let levels = schedule.respaced(options.steps.unwrap_or(config.inference.steps))?;
+        let levels =
+            schedule.respaced(options.steps.unwrap_or(config.inference.steps), config.inference.spacing)?;
         let model = checkpoint.load(path, device, precision.kind())?;
         Ok(Self {
             sampler: options.sampler.unwrap_or(config.inference.sampler),
@@ -111,7 +112,7 @@ impl DiffusionRestorer {
     /// # Errors
     /// [`RestoreError::Config`] when the number of steps is out of range.
     pub fn set_sampling(&mut self, steps: usize, sampler: Sampler) -> Result<(), RestoreError> {
-        self.levels = self.schedule.respaced(steps)?;
+        self.levels = self.schedule.respaced(steps, self.config.inference.spacing)?;
         self.sampler = sampler;
         Ok(())
     }
@@ -235,7 +236,7 @@ impl Restorer for DiffusionRestorer {
 
     fn restore_from(&self, faces: &Tensor, start: &WarmStart, seeds: &[u64]) -> Result<Tensor, RestoreError> {
         check_faces(start.faces, seeds, self.crop_size())?;
-        let levels = self.schedule.respaced_from(start.gamma, self.steps())?;
+        let levels = self.schedule.respaced_from(start.gamma, self.steps(), self.config.inference.spacing)?;
         self.restore_in_batches(faces, Some(start.faces), &levels, seeds)
     }
 }

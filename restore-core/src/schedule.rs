@@ -62,39 +62,45 @@ impl NoiseSchedule {
         self.gammas[step.min(self.timesteps())]
     }
 
-    /// The noise levels of a sampler with `steps` steps: γ at T = τ_S > … > τ_1 > τ_0 = 0, evenly spaced in
-    /// time, noisiest first; `steps + 1` values, the last is 1. Always starts at γ_T, so even one step begins
-    /// from the noise the network was trained on.
+    /// The noise levels of a sampler with `steps` steps S: γ at the times τ_i = T (i/S)^`spacing`, i = S … 0, noisiest first;
+    /// `steps + 1` values, the last is 1. Always starts at γ_T, so even one step begins from the noise the network was trained
+    /// on. `spacing` 1 is even in time, 2 the quadratic one of DDIM (Song et al. 2020, appendix D.2); the larger, the less
+    /// noise in the later steps (as ρ of EDM, Karras et al. 2022).
     ///
     /// # Errors
     /// [`RestoreError::Config`] unless 1 ≤ `steps` ≤ T.
-    pub fn respaced(&self, steps: usize) -> Result<Vec<f64>, RestoreError> {
+    pub fn respaced(&self, steps: usize, spacing: f64) -> Result<Vec<f64>, RestoreError> {
         let total = self.timesteps();
         if steps == 0 || steps > total {
             return Err(RestoreError::Config(format!("{steps} sampling steps, must be 1 to {total}")));
         }
-        Ok((0..=steps).rev().map(|index| self.gammas[(index * total + steps / 2) / steps]).collect())
+        Ok(self.levels_from(total as f64, steps, spacing))
     }
 
-    /// The noise levels of a sampler that begins at `gamma`, a share of the signal's power in (0, 1), instead of at γ_T:
-    /// evenly spaced in time as in [`respaced`](Self::respaced), with the share of its `steps` that the remaining time is of
-    /// the whole, rounded up; noisiest first, the last is 1. A `gamma` below γ_T begins at γ_T.
+    /// The noise levels of a sampler that begins at `gamma`, a share of the signal's power in (0, 1), instead of at γ_T: spaced
+    /// as in [`respaced`](Self::respaced), with as many of its `steps` as that has levels after `gamma`, counting it; noisiest
+    /// first, the last is 1. A `gamma` below γ_T begins at γ_T.
     ///
     /// # Errors
     /// As [`respaced`](Self::respaced), and when `gamma` is not in (0, 1).
-    pub fn respaced_from(&self, gamma: f64, steps: usize) -> Result<Vec<f64>, RestoreError> {
+    pub fn respaced_from(&self, gamma: f64, steps: usize, spacing: f64) -> Result<Vec<f64>, RestoreError> {
         if !(gamma > 0.0 && gamma < 1.0) {
             return Err(RestoreError::Config(format!("a start at γ = {gamma}, must be between 0 and 1")));
         }
         let start = self.time_of(gamma);
         let total = self.timesteps() as f64;
-        let remaining = ((steps as f64 * start / total).ceil() as usize).max(1);
-        let mut levels = self.respaced(steps)?;
-        if start < total {
-            let times = (0..=remaining).rev().map(|index| start * index as f64 / remaining as f64);
-            levels = times.map(|time| self.at_time(time)).collect();
+        let levels = self.respaced(steps, spacing)?;
+        if start >= total {
+            return Ok(levels);
         }
-        Ok(levels)
+        let remaining = (steps as f64 * (start / total).powf(spacing.recip())).ceil().max(1.0);
+        Ok(self.levels_from(start, remaining as usize, spacing))
+    }
+
+    /// γ at `steps + 1` times from `start` to 0.
+    fn levels_from(&self, start: f64, steps: usize, spacing: f64) -> Vec<f64> {
+        let share = |index: usize| (index as f64 / steps as f64).powf(spacing);
+        (0..=steps).rev().map(|index| self.at_time(start * share(index))).collect()
     }
 
     /// The time in 0..=T at which the level is `gamma`, linear between the steps.
@@ -109,6 +115,8 @@ impl NoiseSchedule {
 
     /// The inverse of [`time_of`](Self::time_of).
     fn at_time(&self, time: f64) -> f64 {
+        // A whole number that rounding has moved is meant as one.
+        let time = if (time - time.round()).abs() < 1e-9 { time.round() } else { time };
         let before = time.floor() as usize;
         let share = time - time.floor();
         self.gamma(before) + share * (self.gamma(before + 1) - self.gamma(before))
@@ -173,31 +181,54 @@ mod tests {
     fn respacing_keeps_the_ends_and_can_be_the_identity() {
         let schedule = linear();
         for steps in [1, 2, 4, 7, 10, 1000] {
-            let levels = schedule.respaced(steps).unwrap();
+            let levels = schedule.respaced(steps, 1.0).unwrap();
             assert_eq!(levels.len(), steps + 1);
             assert_eq!((levels[0], levels[steps]), (schedule.gamma(1000), 1.0));
             assert!(levels.windows(2).all(|pair| pair[0] < pair[1]));
         }
         let all: Vec<f64> = (0..=1000).rev().map(|t| schedule.gamma(t)).collect();
-        assert_eq!(schedule.respaced(1000).unwrap(), all);
-        assert_eq!(schedule.respaced(10).unwrap()[1], schedule.gamma(900));
-        assert!(schedule.respaced(0).is_err() && schedule.respaced(1001).is_err());
+        assert_eq!(schedule.respaced(1000, 1.0).unwrap(), all);
+        assert_eq!(schedule.respaced(10, 1.0).unwrap()[1], schedule.gamma(900));
+        assert!(schedule.respaced(0, 1.0).is_err() && schedule.respaced(1001, 1.0).is_err());
     }
 
     #[test]
     fn a_sampler_may_begin_in_the_middle() {
         let schedule = linear();
         for gamma in [0.9, 0.5, 0.123] {
-            let levels = schedule.respaced_from(gamma, 10).unwrap();
+            let levels = schedule.respaced_from(gamma, 10, 1.0).unwrap();
             assert!((levels[0] - gamma).abs() < 1e-12 && levels.last() == Some(&1.0));
             assert!(levels.windows(2).all(|pair| pair[0] < pair[1]));
         }
         // γ = 0.5 lies between t = 258 and 259 of 1000, so 3 of 10 steps are left.
-        assert_eq!(schedule.respaced_from(0.5, 10).unwrap().len(), 4);
-        assert_eq!(schedule.respaced_from(schedule.gamma(400), 10).unwrap()[1], schedule.gamma(300));
-        assert_eq!(schedule.respaced_from(0.5, 1).unwrap().len(), 2);
-        assert_eq!(schedule.respaced_from(1e-9, 4).unwrap(), schedule.respaced(4).unwrap());
-        assert!(schedule.respaced_from(1.0, 4).is_err() && schedule.respaced_from(f64::NAN, 4).is_err());
+        assert_eq!(schedule.respaced_from(0.5, 10, 1.0).unwrap().len(), 4);
+        assert_eq!(schedule.respaced_from(schedule.gamma(400), 10, 1.0).unwrap()[1], schedule.gamma(300));
+        assert_eq!(schedule.respaced_from(0.5, 1, 1.0).unwrap().len(), 2);
+        assert_eq!(schedule.respaced_from(1e-9, 4, 1.0).unwrap(), schedule.respaced(4, 1.0).unwrap());
+        assert!(
+            schedule.respaced_from(1.0, 4, 1.0).is_err() && schedule.respaced_from(f64::NAN, 4, 1.0).is_err()
+        );
+    }
+
+    /// T/S² i², and for two steps of spacing 4 the time T/16; with many steps the first times lie below 1, between γ_0 and γ_1.
+    #[test]
+    fn wider_spacing_puts_the_later_steps_where_little_noise_is() {
+        let schedule = linear();
+        let quadratic = schedule.respaced(10, 2.0).unwrap();
+        for (index, &gamma) in quadratic.iter().enumerate() {
+            assert_eq!(gamma, schedule.gamma(10 * (10 - index).pow(2)));
+        }
+        let middle = (schedule.gamma(62) + schedule.gamma(63)) / 2.0;
+        assert!((schedule.respaced(2, 4.0).unwrap()[1] - middle).abs() < 1e-12);
+        for steps in [1, 3, 10, 50] {
+            let levels = schedule.respaced(steps, 4.0).unwrap();
+            assert_eq!((levels[0], levels[steps]), (schedule.gamma(1000), 1.0));
+            assert!(levels.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        // γ = 0.5 is at 0.2585 T, and the fourth root of that is 0.71: three of four steps are left, and one of one.
+        assert_eq!(schedule.respaced_from(0.5, 4, 4.0).unwrap().len(), 4);
+        assert_eq!(schedule.respaced_from(0.5, 1, 4.0).unwrap().len(), 2);
+        assert_eq!(schedule.respaced_from(schedule.gamma(810), 10, 2.0).unwrap(), quadratic[1..]);
     }
 
     /// The mean of the draws is the trapezoid rule over the schedule.

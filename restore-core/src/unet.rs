@@ -11,6 +11,7 @@ type Result<T> = std::result::Result<T, RestoreError>;
 /// The denoising U-Net. Weights live in the [`nn::VarStore`] whose path it was built on.
 pub struct UNet {
     config: UNetConfig,
+    coarse: Option<Box<UNet>>,
     embedding: NoiseEmbedding,
     stem: Conv,
     encoder: Vec<Level>,
@@ -47,8 +48,10 @@ impl UNet {
                 config.dropout,
             )
         };
+        let coarse = config.coarse.as_ref().map(|coarse| Self::new(&(path / "coarse"), coarse));
         let (encoder, skips) = build_encoder(&(path / "encoder"), config)?;
         Ok(Self {
+            coarse: coarse.transpose()?.map(Box::new),
             embedding: NoiseEmbedding::new(
                 &(path / "embedding"),
                 config.base_channels,
@@ -103,6 +106,10 @@ impl UNet {
                 "a face of {width}×{height} pixels; this network needs multiples of {multiple}"
             )));
         }
+        let x_d = &match &self.coarse {
+            Some(coarse) => coarse.correct_at_half_size(x_t, x_d, gamma, compute, train)?,
+            None => x_d.shallow_clone(),
+        };
         let input = Tensor::f_cat(&[x_t, x_d], 1)?.f_to_kind(compute)?;
         let input = channels_last(&input.f_pixel_unshuffle(self.config.patch)?)?;
         let embedding = self.embedding.forward(gamma, &input)?;
@@ -141,6 +148,28 @@ impl UNet {
         Ok(if self.config.residual { output.f_add(x_d)? } else { output })
     }
 
+    /// x_d plus this network's correction of it at half the size, enlarged bilinearly.
+    ///
+    /// The mean of 2×2 pixels halves the noise's deviation, so with the signal's power for unit variance, x_t of half the size
+    /// is 2/√(1+3γ) times that mean, at γ' = 4γ/(1+3γ).
+    fn correct_at_half_size(
+        &self,
+        x_t: &Tensor,
+        x_d: &Tensor,
+        gamma: &Tensor,
+        compute: Kind,
+        train: bool,
+    ) -> Result<Tensor> {
+        let half = |x: &Tensor| x.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
+        let variance = gamma.f_mul_scalar(3.0)?.f_add_scalar(1.0)?;
+        let scale = variance.f_rsqrt()?.f_mul_scalar(2.0)?.f_view([-1, 1, 1, 1])?;
+        let half_gamma = gamma.f_mul_scalar(4.0)?.f_div(&variance)?;
+        let (half_t, half_d) = (half(x_t)?.f_mul(&scale)?, half(x_d)?);
+        let correction = self.forward(&half_t, &half_d, &half_gamma, compute, train)?.f_sub(&half_d)?;
+        let (_, _, height, width) = x_d.size4()?;
+        Ok(correction.f_upsample_bilinear2d([height, width], false, None, None)?.f_add(x_d)?)
+    }
+
     /// Doubles the grid: nearest neighbour, then DDPM's 3×3 convolution, or the lean 1×1 one first (where it costs
     /// a quarter, and commutes with nearest neighbour).
     fn upsample(&self, conv: &Conv, h: &Tensor) -> Result<Tensor> {
@@ -155,7 +184,7 @@ impl UNet {
     }
 
     /// Floating-point operations of one forward pass for one picture of `size`×`size` pixels: convolutions and
-    /// attention, a multiply-add counted as two.
+    /// attention, a multiply-add counted as two; with the coarse network's.
     pub fn flops(&self, size: i64) -> i64 {
         let grid = size / self.config.patch;
         let last = self.encoder.len() - 1;
@@ -181,7 +210,8 @@ impl UNet {
             })
             .sum();
         let middle = grid >> last;
-        self.stem.flops(grid)
+        self.coarse.as_ref().map_or(0, |coarse| coarse.flops(size / 2))
+            + self.stem.flops(grid)
             + self.output.flops(grid)
             + down
             + up

@@ -155,3 +155,23 @@ fn a_model_that_cannot_be_written_leaves_the_old_one() {
     assert!(matches!(&error, RestoreError::Io { action: "write model", .. }), "{error}");
     assert_eq!(std::fs::read(&blocked).unwrap(), b"not a folder");
 }
+
+/// The weights of both models are there under their names, a coarse network of before is not, and the whole can be run.
+#[test]
+fn a_model_takes_another_as_its_coarse_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("both.safetensors");
+    let mut coarse = small_model();
+    let name = coarse.weights.keys().next().unwrap().clone();
+    let _ = coarse.weights.get_mut(&name).unwrap().fill_(0.375);
+    let both = small_model().with_coarse(small_model()).with_coarse(coarse);
+    assert_eq!(both.weights.len(), 2 * small_model().weights.len());
+    both.save(&path, Kind::Float).unwrap();
+    let read = Checkpoint::open(&path).unwrap();
+    assert_eq!(read.config, both.config);
+    assert_eq!(*read.config.unet.coarse.as_deref().unwrap(), small_model().config.unet);
+    let weight = &read.weights[&format!("coarse.{name}")];
+    assert_eq!(weight.double_value(&vec![0; weight.dim()]), 0.375);
+    assert!(read.weights[&name].equal(&small_model().weights[&name]));
+    read.load(&path, Device::Cpu, Kind::Float).unwrap();
+}

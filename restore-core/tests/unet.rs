@@ -20,7 +20,12 @@ fn tiny(design: Design) -> UNetConfig {
         head_channels: 32,
         residual: false,
         dropout: 0.0,
+        coarse: None,
     }
+}
+
+fn with_coarse(coarse: UNetConfig) -> UNetConfig {
+    UNetConfig { coarse: Some(Box::new(coarse)), ..tiny(Design::Lean) }
 }
 
 /// DDPM's CIFAR-10 network has 35.7 M parameters (Ho et al. 2020, appendix B): ours differs by the condition's three
@@ -178,6 +183,49 @@ fn bf16_stays_close_to_fp32_and_a_residual_network_starts_as_the_identity() {
     assert!((&full - &half).abs().max().double_value(&[]) < 0.05 * scale);
 }
 
+/// A network whose own output is zero passes on what its coarse network corrected. That is run by hand here, at γ' whose
+/// noise the mean of four pixels has: means of x_t over 2×2 pixels have signal √γ and noise √(1−γ)/2, so scaled by
+/// s to unit variance, s²(γ + (1−γ)/4) = 1 and γ' = s²γ.
+#[test]
+fn a_coarse_network_corrects_the_condition_at_half_the_size() {
+    tch::manual_seed(3);
+    let coarse = UNetConfig { residual: true, ..tiny(Design::Lean) };
+    let config = UNetConfig { coarse: Some(Box::new(coarse.clone())), ..coarse.clone() };
+    let (whole, alone) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+    let unet = UNet::new(&whole.root(), &config).unwrap();
+    let small = UNet::new(&alone.root(), &coarse).unwrap();
+    let weights = whole.variables();
+    for (name, mut weight) in alone.variables() {
+        let noise = weight.randn_like() * 0.1;
+        tch::no_grad(|| {
+            weight += noise;
+            weights[&format!("coarse.{name}")].shallow_clone().copy_(&weight);
+        });
+    }
+    let (x_t, x_d) = (
+        Tensor::randn([1, 3, 32, 64], (Kind::Float, Device::Cpu)),
+        Tensor::randn([1, 3, 32, 64], (Kind::Float, Device::Cpu)),
+    );
+    let gamma = 0.3_f64;
+    let output = |unet: &UNet, x_t: &Tensor, x_d: &Tensor, gamma: f64| {
+        let gamma = Tensor::from_slice(&[gamma as f32]);
+        tch::no_grad(|| unet.forward(x_t, x_d, &gamma, Kind::Float, false)).unwrap()
+    };
+    let half = |x: &Tensor| x.view([1, 3, 16, 2, 32, 2]).mean_dim(&[3_i64, 5][..], false, Kind::Float);
+    let scale = (gamma + (1.0 - gamma) / 4.0).sqrt().recip();
+    let corrected = output(&small, &(half(&x_t) * scale), &half(&x_d), scale * scale * gamma);
+    let correction = (corrected - half(&x_d)).upsample_bilinear2d([32, 64], false, None, None);
+    assert!(correction.abs().max().double_value(&[]) > 0.01, "the coarse network does something");
+    let found = output(&unet, &x_t, &x_d, gamma);
+    assert!((found - x_d - correction).abs().max().double_value(&[]) < 1e-4);
+
+    assert_eq!(unet.flops(64), small.flops(64) + small.flops(32));
+    assert_eq!(parameters(&config), 2 * parameters(&coarse));
+    assert_eq!((coarse.size_multiple(), config.size_multiple()), (4, 8));
+    let odd = UNetConfig { coarse: Some(Box::new(UNetConfig { patch: 3, ..coarse.clone() })), ..coarse };
+    assert_eq!(odd.size_multiple(), 12, "a multiple of 4 and of twice 6");
+}
+
 #[test]
 fn sizes_and_configurations_that_do_not_fit_are_refused_by_name() {
     let variables = nn::VarStore::new(Device::Cpu);
@@ -196,6 +244,8 @@ fn sizes_and_configurations_that_do_not_fit_are_refused_by_name() {
         (UNetConfig { patch: 0, ..tiny(Design::Lean) }, "unet.patch"),
         (UNetConfig { dropout: 1.0, ..tiny(Design::Lean) }, "unet.dropout"),
         (UNetConfig { channel_mults: vec![], ..tiny(Design::Lean) }, "unet.channel_mults"),
+        (with_coarse(with_coarse(tiny(Design::Lean))), "unet.coarse"),
+        (with_coarse(UNetConfig { patch: 0, ..tiny(Design::Lean) }), "unet.coarse: unet.patch"),
     ];
     for (config, field) in broken {
         let error = config.validate().unwrap_err().to_string();

@@ -8,8 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet, seeded_noise};
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::config::{Difference, Loss, TrainConfig, differences};
+use crate::config::{Difference, TrainConfig, differences};
 use crate::loader::Share;
+use crate::loss::loss;
 use crate::optimiser::{AdamW, MovingAverage};
 use crate::parallel::{Group, GroupError};
 use crate::run::state::{LossSum, RunState};
@@ -92,17 +93,26 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A run at its beginning, from fresh weights or those of `init`.
+    /// A run at its beginning, from fresh weights or those of `init`; `coarse` are those of its coarse network, where `init`
+    /// has none of its own.
     ///
     /// # Errors
     /// [`TrainError`] when the model does not fit together, [`TrainError::OtherNetwork`] when `init` is of another one.
-    pub fn new(config: &TrainConfig, device: DeviceChoice, init: Option<&Path>) -> Result<Self, TrainError> {
+    pub fn new(
+        config: &TrainConfig,
+        device: DeviceChoice,
+        init: Option<&Path>,
+        coarse: Option<&Path>,
+    ) -> Result<Self, TrainError> {
         let device = device.resolve()?;
         tch::manual_seed(config.run.seed as i64);
         let variables = nn::VarStore::new(device);
         let unet = UNet::new(&variables.root(), &config.model.unet)?;
         if let Some(path) = init {
-            let checkpoint = Checkpoint::open(path)?;
+            let mut checkpoint = Checkpoint::open(path)?;
+            if let Some(coarse) = coarse {
+                checkpoint = checkpoint.with_coarse(Checkpoint::open(coarse)?);
+            }
             check_network(path, &serde_json::to_value(&checkpoint.config)?, config)?;
             checkpoint.copy_to(path, &variables)?;
         }
@@ -202,7 +212,7 @@ impl Trainer {
         Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?.f_to_device(self.device)?))
     }
 
-    /// The mean loss (Eq. 6 or 7) of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.
+    /// The [`loss()`] of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.
     fn loss(&self, x: &Tensor, x_d: &Tensor, gamma: &Tensor, epsilon: &Tensor) -> Result<Tensor, TrainError> {
         let broadcast = gamma.f_view([-1, 1, 1, 1])?;
         let noise_scale = broadcast.f_neg()?.f_add_scalar(1.0)?.f_sqrt()?;
@@ -212,12 +222,7 @@ impl Trainer {
             Prediction::X0 => x,
             Prediction::Epsilon => epsilon,
         };
-        let error = output.f_sub(target)?;
-        let loss = match self.config.run.loss {
-            Loss::L1 => error.f_abs()?,
-            Loss::L2 => error.f_square()?,
-        };
-        Ok(loss.f_mean(Kind::Float)?)
+        Ok(loss(&output, target, &self.config.run)?)
     }
 
     /// The model with the averaged weights, on the CPU.

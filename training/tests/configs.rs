@@ -71,7 +71,7 @@ fn both_losses_run_and_are_those_of_figure_10() {
             config.run.loss = loss;
             config.run.precision = Precision::Fp32;
             config.model.diffusion.prediction = prediction;
-            let mut trainer = Trainer::new(&config, DeviceChoice::Cpu, None).unwrap();
+            let mut trainer = Trainer::new(&config, DeviceChoice::Cpu, None, None).unwrap();
             let first = trainer.step(&x, &x_d, &Group::alone()).unwrap();
             if prediction == Prediction::X0 {
                 assert!((first.loss - expected).abs() < 1e-5, "{loss:?}: {}", first.loss);

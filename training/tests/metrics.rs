@@ -7,7 +7,7 @@ use image::RgbImage;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
-use training::metrics::{Gaussian, Mean, frechet_distance, precision_recall, psnr, ssim};
+use training::metrics::{Gaussian, Mean, frechet_distance, precision_recall, psnr, sharpness, ssim};
 use training::picture;
 
 fn astronaut() -> RgbImage {
@@ -61,6 +61,34 @@ fn figures_are_those_of_scikit_image() {
         assert!((p - expected_psnr).abs() < 1e-9, "{name}: PSNR {p}, scikit-image {expected_psnr}");
         assert!((s - expected_ssim).abs() < 1e-9, "{name}: SSIM {s}, scikit-image {expected_ssim}");
     }
+}
+
+/// The gradient energy of a wave a·sin(kx) is a²/2·(2 sin(k/2))², so half the height is a quarter of the energy, and a wave of
+/// another length differs by the sines' squares. Rounding to 8 bits adds its 1/12 to both neighbours: 1/6.
+#[test]
+fn sharpness_of_waves_has_a_closed_form() {
+    use std::f64::consts::TAU;
+    let wave = |height: f64, length: f64| {
+        RgbImage::from_fn(240, 64, |x, _| {
+            let value = 128.0 + height * (TAU * (f64::from(x) + 0.3) / length).sin();
+            image::Rgb([value.round() as u8; 3])
+        })
+    };
+    let energy = |height: f64, length: f64| {
+        height.powi(2) / 2.0 * (2.0 * (TAU / length / 2.0).sin()).powi(2) + 1.0 / 6.0
+    };
+    for (height, length) in [(50.0, 12.0), (100.0, 24.0), (25.0, 6.0), (100.0, 12.0)] {
+        let expected = energy(height, length) / energy(100.0, 12.0);
+        let found = sharpness(&wave(height, length), &wave(100.0, 12.0)).unwrap();
+        assert!((found / expected - 1.0).abs() < 0.02, "{height} {length}: {found}, expected {expected}");
+        // Upright, too.
+        let upright = |picture: RgbImage| image::imageops::rotate90(&picture);
+        assert_eq!(sharpness(&upright(wave(height, length)), &upright(wave(100.0, 12.0))).unwrap(), found);
+    }
+    let flat = RgbImage::from_pixel(16, 16, image::Rgb([7, 8, 9]));
+    assert_eq!(sharpness(&flat, &flat).unwrap(), 1.0);
+    assert!(sharpness(&RgbImage::new(1, 1), &RgbImage::new(1, 1)).is_ok());
+    assert!(sharpness(&flat, &RgbImage::new(16, 17)).is_err());
 }
 
 #[test]

@@ -12,6 +12,18 @@ use tch::Kind;
 use common::{faces, failed, idm, names, succeeded, tiny_config, untrained_model};
 use training::picture;
 
+/// The network of tiny.toml.
+const UNET: &str = r#"
+design = "lean"
+patch = 2
+base_channels = 16
+channel_mults = [1, 2]
+blocks = [1, 1]
+attention_levels = []
+head_channels = 16
+residual = true
+"#;
+
 fn train(config: &Path, data: &Path, output: &Path, more: &[&dyn AsRef<OsStr>]) -> Output {
     let mut arguments: Vec<&dyn AsRef<OsStr>> =
         vec![&"train", &"--device", &"cpu", &"--config", &config, &"--data", &data, &"--output", &output];
@@ -58,6 +70,43 @@ fn weights_are_taken_over_at_another_resolution() {
         let difference = (weight - after.weights[name].to_kind(Kind::Float)).abs();
         assert!(bool::try_from(difference.less_equal_tensor(&bound).all()).unwrap(), "{name}");
     }
+}
+
+/// A network with a coarse one starts from two models: each one's weights are in their place after a step of almost nothing.
+#[test]
+fn the_coarse_network_starts_from_a_model_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = faces(folder.path());
+    let fine = model(folder.path(), "fine.safetensors", 0.125, |_| {});
+    let coarse = model(folder.path(), "coarse.safetensors", 0.25, |config| config.crop_size = 32);
+    let changes = [
+        ("iterations = 120", "iterations = 1"),
+        ("learning_rate = 2e-3", "learning_rate = 1e-12"),
+        ("[model.diffusion]", &format!("[model.unet.coarse]\n{UNET}\n[model.diffusion]")),
+    ];
+    let config = tiny_config(folder.path(), "c.toml", &changes);
+    let run = folder.path().join("run");
+    failed(
+        &train(&config, &data, &run, &[&"--init", &fine]),
+        &["is of another network", "unet.coarse is null there"],
+    );
+    succeeded(&train(&config, &data, &run, &[&"--init", &fine, &"--coarse", &coarse]));
+    let after = Checkpoint::open(&run.join("model.safetensors")).unwrap();
+    for (name, weight) in &after.weights {
+        let first = weight.view([-1]).double_value(&[0]);
+        let expected = if name.starts_with("coarse.") { 0.25 } else { 0.125 };
+        assert!((first - expected).abs() < 1e-3, "{name} starts with {first}");
+    }
+    // What was made so can be gone on from by itself.
+    let again = folder.path().join("again");
+    let own = run.join("model.safetensors");
+    succeeded(&train(&config, &data, &again, &[&"--init", &own]));
+    // A coarse network without a place for it.
+    let plain = tiny_config(folder.path(), "plain.toml", &[]);
+    failed(
+        &train(&plain, &data, &folder.path().join("no"), &[&"--init", &fine, &"--coarse", &coarse]),
+        &["is of another network", "unet.coarse"],
+    );
 }
 
 #[test]

@@ -17,9 +17,10 @@ pub fn small_model() -> Checkpoint {
             head_channels: 16,
             residual: true,
             dropout: 0.0,
+            coarse: None,
         },
         diffusion: DiffusionConfig::default(),
-        inference: InferenceConfig { steps: 2, sampler: Sampler::Ddpm },
+        inference: InferenceConfig { steps: 2, sampler: Sampler::Ddpm, spacing: 1.0 },
     };
     let mut checkpoint = Checkpoint::untrained(&config, 5).unwrap();
     // libtorch's generator is global to the process, where tests run side by side; a wave is the same for all of them.

@@ -31,7 +31,7 @@ const PICTURES: &str = "pictures";
 /// pictures. Means come with their 95 % bootstrap intervals; a PSNR above 100 dB, as of an identical picture, counts
 /// as 100 dB.
 ///
-/// PSNR and SSIM are always measured, the rest by networks that you bring as TorchScript files, or as ONNX files named
+/// PSNR, SSIM and sharpness (gradient energy over the truth's) are always measured, the rest by networks that you bring as TorchScript files, or as ONNX files named
 /// .onnx. They get RGB in [0, 1] of shape `[N, 3, S, S]` at the size of the evaluation, so one made for 512×512 pixels
 /// needs --size 512 (a model of another size still sees its own). Each measure is reported under its file's name.
 ///

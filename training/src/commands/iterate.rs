@@ -118,8 +118,10 @@ pub fn run(args: &IterateArgs) -> Result<Outcome> {
 fn check(args: &IterateArgs, config: &TrainConfig) -> Result<()> {
     ensure!(args.data.is_dir(), "--data {} is no folder", args.data.display());
     files::ensure_apart(&args.data, &args.output, true)?;
-    let diffusion = &config.model.diffusion;
-    NoiseSchedule::new(diffusion.schedule, diffusion.timesteps)?.respaced(args.steps).context("--steps")?;
+    let (diffusion, inference) = (&config.model.diffusion, &config.model.inference);
+    NoiseSchedule::new(diffusion.schedule, diffusion.timesteps)?
+        .respaced(args.steps, inference.spacing)
+        .context("--steps")?;
     if let Some(validation) = &args.validation {
         let pictures = picture::list_tree(validation)?;
         ensure!(
@@ -168,6 +170,7 @@ impl IterateArgs {
             output,
             validation: self.validation.clone(),
             init: init.filter(|_| !resume),
+            coarse: None,
             resume,
             device: self.device,
             workers: self.workers,

@@ -43,6 +43,9 @@ pub struct TrainArgs {
     /// Start from the weights of this model of the same network, trained at any size
     #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
     pub init: Option<PathBuf>,
+    /// With --init, the weights of model.unet.coarse: a model of that network, trained at half the size
+    #[arg(long, value_name = "MODEL", requires = "init")]
+    pub coarse: Option<PathBuf>,
     /// Go on from the state in RUN
     #[arg(long)]
     pub resume: bool,
@@ -76,7 +79,7 @@ fn train(args: &TrainArgs, group: &Group) -> Result<Outcome> {
     if group.is_first() {
         folder.prepare()?;
     }
-    let mut trainer = Trainer::new(&config, args.device, args.init.as_deref())?;
+    let mut trainer = Trainer::new(&config, args.device, args.init.as_deref(), args.coarse.as_deref())?;
     let unlogged =
         if args.resume { resume(&mut trainer, &folder, &config, group)? } else { LossSum::default() };
     let options = LoaderOptions {

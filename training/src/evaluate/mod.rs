@@ -34,7 +34,7 @@ pub use networks::{MetricNetworks, NetworkReport, NetworkReports, Truths};
 pub use page::{Pictures, page};
 pub use pairs::{Pair, PairSource};
 pub use report::{Difference, FaceReport, GroupReport, Report, ReportHead, SystemReport};
-pub use scores::{Figures, MeanScores, Measure, Scores};
+pub use scores::{Figures, Ideal, MeanScores, Measure, Scores};
 pub use system::{RestoredFolder, Sampling, System};
 pub use tables::{Table, markdown, tables};
 

@@ -17,10 +17,14 @@ const main = document.querySelector("main");
 const controls = document.querySelector(".controls");
 controls.addEventListener("change", () => {
   const { order, measure, column } = Object.fromEntries(new FormData(controls));
-  const larger = controls.elements.measure.selectedOptions[0].dataset.largerIsBetter === "true";
+  const merit = {
+    larger: (value) => value,
+    smaller: (value) => -value,
+    one: (value) => -Math.abs(Math.log(value)),
+  }[controls.elements.measure.selectedOptions[0].dataset.ideal];
   const value = (article) =>
-    JSON.parse(article.querySelectorAll("figure")[column].dataset.figures)[measure];
-  const sign = (order === "worst") === larger ? 1 : -1;
+    merit(JSON.parse(article.querySelectorAll("figure")[column].dataset.figures)[measure]);
+  const sign = order === "worst" ? 1 : -1;
   const compare = order === "name"
     ? (left, right) => left.dataset.name.localeCompare(right.dataset.name)
     : (left, right) => sign * (value(left) - value(right));

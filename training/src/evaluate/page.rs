@@ -142,7 +142,7 @@ fn controls(report: &Report) -> Markup {
             label { "by "
                 select name="measure" {
                     @for measure in measures(report) {
-                        option value=(measure.key()) data-larger-is-better=(measure.larger_is_better()) {
+                        option value=(measure.key()) data-ideal=(measure.ideal().key()) {
                             (label(measure, &report.head.networks))
                         }
                     }
@@ -225,8 +225,10 @@ fn figure(
 fn figure_line(report: &Report, measure: Measure, scores: &Scores, input: Option<&Scores>) -> Markup {
     let digits = measure.decimals();
     let Some(value) = scores.get(measure) else { return html! {} };
-    let change = input.and_then(|input| input.get(measure)).map(|before| value - before);
-    let better = change.is_some_and(|change| (change > 0.0) == measure.larger_is_better());
+    let before = input.and_then(|input| input.get(measure));
+    let change = before.map(|before| value - before);
+    let merit = |value| measure.ideal().merit(value);
+    let better = before.is_some_and(|before| merit(value) > merit(before));
     html! {
         dt { (label(measure, &report.head.networks)) }
         dd {

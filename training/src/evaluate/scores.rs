@@ -5,7 +5,7 @@ use std::ops::Sub;
 use image::RgbImage;
 use serde::Serialize;
 
-use crate::metrics::{Mean, MetricError, PSNR_CAP, psnr, ssim};
+use crate::metrics::{Mean, MetricError, PSNR_CAP, psnr, sharpness, ssim};
 
 /// A measure of one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Measure {
     Psnr,
     /// Structural similarity to the truth.
     Ssim,
+    /// Gradient energy as a share of the truth's.
+    Sharpness,
     /// Cosine between the embeddings of the picture and of the truth.
     IdentityCosine,
     /// Euclidean distance between the embeddings of the picture and of the truth.
@@ -26,8 +28,15 @@ pub enum Measure {
 
 impl Measure {
     /// All, in the order of reports.
-    pub const ALL: [Self; 6] =
-        [Self::Psnr, Self::Ssim, Self::IdentityCosine, Self::IdentityDistance, Self::Perceptual, Self::Nima];
+    pub const ALL: [Self; 7] = [
+        Self::Psnr,
+        Self::Ssim,
+        Self::Sharpness,
+        Self::IdentityCosine,
+        Self::IdentityDistance,
+        Self::Perceptual,
+        Self::Nima,
+    ];
 
     /// Its key in JSON and in the page's script.
     #[must_use]
@@ -35,6 +44,7 @@ impl Measure {
         match self {
             Self::Psnr => "psnr",
             Self::Ssim => "ssim",
+            Self::Sharpness => "sharpness",
             Self::IdentityCosine => "identity_cosine",
             Self::IdentityDistance => "identity_distance",
             Self::Perceptual => "perceptual",
@@ -47,15 +57,62 @@ impl Measure {
     pub fn decimals(self) -> usize {
         match self {
             Self::Psnr | Self::Nima => 2,
-            Self::IdentityDistance | Self::Perceptual => 3,
+            Self::Sharpness | Self::IdentityDistance | Self::Perceptual => 3,
             Self::Ssim | Self::IdentityCosine => 4,
         }
     }
 
-    /// Whether a larger value is a better picture.
+    /// Which values are good ones.
     #[must_use]
-    pub fn larger_is_better(self) -> bool {
-        !matches!(self, Self::IdentityDistance | Self::Perceptual)
+    pub fn ideal(self) -> Ideal {
+        match self {
+            Self::Psnr | Self::Ssim | Self::IdentityCosine | Self::Nima => Ideal::Larger,
+            Self::IdentityDistance | Self::Perceptual => Ideal::Smaller,
+            Self::Sharpness => Ideal::One,
+        }
+    }
+}
+
+/// Which values of a measure are good ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ideal {
+    /// The larger the better.
+    Larger,
+    /// The smaller the better.
+    Smaller,
+    /// A ratio that should be 1; a half is as bad as twice.
+    One,
+}
+
+impl Ideal {
+    /// A number that is the larger, the better `value` is.
+    #[must_use]
+    pub fn merit(self, value: f64) -> f64 {
+        match self {
+            Self::Larger => value,
+            Self::Smaller => -value,
+            Self::One => -value.ln().abs(),
+        }
+    }
+
+    /// For a table's head.
+    #[must_use]
+    pub fn arrow(self) -> &'static str {
+        match self {
+            Self::Larger => "↑",
+            Self::Smaller => "↓",
+            Self::One => "→ 1",
+        }
+    }
+
+    /// Its name in the page's script.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Larger => "larger",
+            Self::Smaller => "smaller",
+            Self::One => "one",
+        }
     }
 }
 
@@ -66,6 +123,8 @@ pub struct Figures<T> {
     pub psnr: T,
     /// -1 to 1.
     pub ssim: T,
+    /// Above 0.
+    pub sharpness: T,
     /// -1 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity_cosine: Option<T>,
@@ -93,6 +152,7 @@ impl<T: Copy> Figures<T> {
         match measure {
             Measure::Psnr => Some(self.psnr),
             Measure::Ssim => Some(self.ssim),
+            Measure::Sharpness => Some(self.sharpness),
             Measure::IdentityCosine => self.identity_cosine,
             Measure::IdentityDistance => self.identity_distance,
             Measure::Perceptual => self.perceptual,
@@ -100,11 +160,12 @@ impl<T: Copy> Figures<T> {
         }
     }
 
-    /// The figures that `value` gives; `None` when it has no PSNR or SSIM.
+    /// The figures that `value` gives; `None` when one that needs no network is missing.
     fn from_each(value: impl Fn(Measure) -> Option<T>) -> Option<Self> {
         Some(Self {
             psnr: value(Measure::Psnr)?,
             ssim: value(Measure::Ssim)?,
+            sharpness: value(Measure::Sharpness)?,
             identity_cosine: value(Measure::IdentityCosine),
             identity_distance: value(Measure::IdentityDistance),
             perceptual: value(Measure::Perceptual),
@@ -114,7 +175,7 @@ impl<T: Copy> Figures<T> {
 }
 
 impl Scores {
-    /// PSNR and SSIM of `picture` against `truth`.
+    /// PSNR, SSIM and sharpness of `picture` against `truth`.
     ///
     /// # Errors
     /// [`MetricError`] when the sizes differ or are too small.
@@ -122,6 +183,7 @@ impl Scores {
         Ok(Self {
             psnr: psnr(picture, truth)?.min(PSNR_CAP),
             ssim: ssim(picture, truth)?,
+            sharpness: sharpness(picture, truth)?,
             identity_cosine: None,
             identity_distance: None,
             perceptual: None,
@@ -139,6 +201,7 @@ impl Sub for Scores {
         Self {
             psnr: self.psnr - other.psnr,
             ssim: self.ssim - other.ssim,
+            sharpness: self.sharpness - other.sharpness,
             identity_cosine: both(self.identity_cosine, other.identity_cosine),
             identity_distance: both(self.identity_distance, other.identity_distance),
             perceptual: both(self.perceptual, other.perceptual),

@@ -45,12 +45,13 @@ pub fn label(measure: Measure, networks: &NetworkReports) -> String {
     let name = match measure {
         Measure::Psnr => "PSNR dB".to_owned(),
         Measure::Ssim => "SSIM".to_owned(),
+        Measure::Sharpness => "sharpness".to_owned(),
         Measure::IdentityCosine => format!("identity: {}, cosine", of(&networks.identity)),
         Measure::IdentityDistance => format!("identity: {}, distance", of(&networks.identity)),
         Measure::Perceptual => format!("perceptual: {}", of(&networks.perceptual)),
         Measure::Nima => format!("NIMA: {}", of(&networks.nima)),
     };
-    format!("{name} {}", if measure.larger_is_better() { "↑" } else { "↓" })
+    format!("{name} {}", measure.ideal().arrow())
 }
 
 /// The measures that the report has.
@@ -106,7 +107,8 @@ fn restoration(report: &Report) -> Table {
         cells.push(summary.milliseconds_per_face.map_or(NONE.to_owned(), |time| format!("{time:.1}")));
         rows.push(cells);
     }
-    let note = "Mean [95 % bootstrap interval]; ↑ more is better, ↓ less is better.".to_owned();
+    let note = "Mean [95 % bootstrap interval]; ↑ more is better, ↓ less is better. Sharpness is gradient energy over the truth's."
+        .to_owned();
     Table { title: "Restoration", note, header, rows }
 }
 

@@ -1,4 +1,4 @@
-//! Measures of restored faces: PSNR and SSIM, what pretrained networks say, and distances between whole sets.
+//! Measures of restored faces: PSNR, SSIM and sharpness, what pretrained networks say, and distances between whole sets.
 
 mod fid;
 mod identity;
@@ -8,6 +8,7 @@ mod network;
 mod onnx;
 mod precision_recall;
 mod psnr;
+mod sharpness;
 mod ssim;
 
 use image::RgbImage;
@@ -18,6 +19,7 @@ pub use mean::Mean;
 pub use network::{MetricNetwork, NetworkError, pictures_tensor};
 pub use precision_recall::{NEIGHBOURS, PrecisionRecall, precision_recall};
 pub use psnr::{PSNR_CAP, psnr};
+pub use sharpness::sharpness;
 pub use ssim::ssim;
 
 /// Largest difference of two pixel values.

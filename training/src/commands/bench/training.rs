@@ -19,7 +19,7 @@ const FORWARD_PASSES: f64 = 3.0;
 
 /// Measures optimiser steps of `config` on the pictures of `--data`, or on one batch of noise.
 pub fn run(args: &BenchArgs, config: &TrainConfig) -> Result<()> {
-    let mut trainer = Trainer::new(config, args.device, None)?;
+    let mut trainer = Trainer::new(config, args.device, None, None)?;
     let device = trainer.device();
     let precision = config.run.precision.resolve(device);
     let group = Group::alone();
