@@ -141,9 +141,6 @@ pub struct RunConfig {
     /// The loss.
     #[serde(default = "default_loss")]
     pub loss: Loss,
-    /// Weight of the gradient term beside it; the paper has none.
-    #[serde(default)]
-    pub gradient_weight: f64,
     /// Probability of mirroring a face.
     #[serde(default = "default_flip")]
     pub flip: f64,
@@ -230,8 +227,6 @@ impl TrainConfig {
         check((1..=65_536).contains(&run.batch), "run.batch", run.batch as f64, "1 to 65536")?;
         check(run.iterations > 0, "run.iterations", run.iterations as f64, "above 0")?;
         check(run.checkpoint > 0, "run.checkpoint", run.checkpoint as f64, "above 0")?;
-        let weight = run.gradient_weight;
-        check((0.0..=1000.0).contains(&weight), "run.gradient_weight", weight, "0 to 1000")?;
         check((0.0..=1.0).contains(&run.flip), "run.flip", run.flip, "in [0, 1]")?;
         check((0.0..1.0).contains(&run.ema), "run.ema", run.ema, "in [0, 1)")?;
         check(

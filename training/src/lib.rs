@@ -14,7 +14,6 @@ pub mod evaluate;
 pub mod face_finder;
 pub mod iteration;
 pub mod loader;
-pub mod loss;
 #[cfg(feature = "detect")]
 pub mod manifest;
 pub mod metrics;

@@ -8,9 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet, seeded_noise};
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::config::{Difference, TrainConfig, differences};
+use crate::config::{Difference, Loss, TrainConfig, differences};
 use crate::loader::Share;
-use crate::loss::loss;
 use crate::optimiser::{AdamW, MovingAverage};
 use crate::parallel::{Group, GroupError};
 use crate::run::state::{LossSum, RunState};
@@ -212,7 +211,7 @@ impl Trainer {
         Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?.f_to_device(self.device)?))
     }
 
-    /// The [`loss()`] of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.
+    /// The mean loss (Eq. 6 or 7) of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.
     fn loss(&self, x: &Tensor, x_d: &Tensor, gamma: &Tensor, epsilon: &Tensor) -> Result<Tensor, TrainError> {
         let broadcast = gamma.f_view([-1, 1, 1, 1])?;
         let noise_scale = broadcast.f_neg()?.f_add_scalar(1.0)?.f_sqrt()?;
@@ -222,7 +221,12 @@ impl Trainer {
             Prediction::X0 => x,
             Prediction::Epsilon => epsilon,
         };
-        Ok(loss(&output, target, &self.config.run)?)
+        let error = output.f_sub(target)?;
+        let loss = match self.config.run.loss {
+            Loss::L1 => error.f_abs()?,
+            Loss::L2 => error.f_square()?,
+        };
+        Ok(loss.f_mean(Kind::Float)?)
     }
 
     /// The model with the averaged weights, on the CPU.
