@@ -27,7 +27,7 @@ pub use device::{DeviceChoice, Precision, cpu_has_fast_bf16, device_name};
 pub use diffusion::{DiffusionRestorer, RestorerOptions};
 pub use error::RestoreError;
 pub use noise::seeded_noise;
-pub use restorer::{Restorer, WarmStart, faces_from_rgb8, faces_to_rgb8};
+pub use restorer::{Restorer, WarmStart, faces_from_bytes, faces_from_rgb8, faces_to_rgb8};
 pub use sampler::{Prediction, Sampler};
 pub use schedule::{NoiseSchedule, ScheduleKind};
 pub use torchscript::{PixelRange, TorchScriptOptions, TorchScriptRestorer};

@@ -85,9 +85,20 @@ pub fn faces_from_rgb8(crops: &[&[u8]], size: u32) -> Result<Tensor, RestoreErro
         stacked.extend_from_slice(crop);
     }
     let size = i64::from(size);
-    let hwc = Tensor::f_from_slice(&stacked)?.f_view([crops.len() as i64, size, size, 3])?;
+    faces_from_bytes(&Tensor::f_from_slice(&stacked)?.f_view([crops.len() as i64, size, size, 3])?)
+}
+
+/// Float faces `[N, 3, S, S]` in [-1, 1] of 8-bit RGB pictures `[N, S, S, 3]`, on their device.
+///
+/// # Errors
+/// [`RestoreError::Torch`] when `pictures` has another number of dimensions.
+pub fn faces_from_bytes(pictures: &Tensor) -> Result<Tensor, RestoreError> {
     // Divided before the permutation is made contiguous: one pass over the bytes.
-    Ok(hwc.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?.f_mul_scalar(2.0 / 255.0)?.f_sub_scalar(1.0)?)
+    Ok(pictures
+        .f_permute([0, 3, 1, 2])?
+        .f_to_kind(Kind::Float)?
+        .f_mul_scalar(2.0 / 255.0)?
+        .f_sub_scalar(1.0)?)
 }
 
 /// The inverse of [`faces_from_rgb8`]: rounds to nearest and clips to 0..=255.

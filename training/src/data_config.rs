@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Largest [`DataConfig::jitter`]: beyond it a face leaves its crop.
 const LARGEST_JITTER: f64 = 0.2;
 
+/// Largest [`DataConfig::tone`]: beyond it faces look like none.
+const LARGEST_TONE: f64 = 1.0;
+
 /// A table `[data]` that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataConfigError {
@@ -27,6 +30,12 @@ pub enum DataConfigError {
     Jitter {
         /// The value.
         jitter: f64,
+    },
+    /// The change of tone is too large.
+    #[error("configuration: data.tone is {tone}, must be from 0 (off) to {LARGEST_TONE}")]
+    Tone {
+        /// The value.
+        tone: f64,
     },
     /// General pictures have no alignment.
     #[error(
@@ -54,6 +63,9 @@ pub struct DataConfig {
     /// Strength j of a random change of a face's alignment: scaled by 1 − j to 1 + j, turned by up to j radians about
     /// its centre and shifted by up to j of its side, each uniform. 0 is off.
     pub jitter: f64,
+    /// Strength t of a random change of a picture's tone: gamma 2^±t, exposure 2^(−3t/2) to 2^(t/2), red, green and blue
+    /// by 1 ± t/4 each, saturation by 1 ± t. 0 is off.
+    pub tone: f64,
 }
 
 /// What the pictures of a data folder are.
@@ -82,6 +94,9 @@ impl DataConfig {
         }
         if !(0.0..=LARGEST_JITTER).contains(&jitter) {
             return Err(DataConfigError::Jitter { jitter });
+        }
+        if !(0.0..=LARGEST_TONE).contains(&self.tone) {
+            return Err(DataConfigError::Tone { tone: self.tone });
         }
         if jitter > 0.0 && self.kind == DataKind::Pictures {
             return Err(DataConfigError::JitterOfPictures { jitter });

@@ -33,5 +33,6 @@ pub mod run;
 pub mod study;
 pub mod threads;
 pub mod tiles;
+pub mod tone;
 pub mod trainer;
 pub mod warp;

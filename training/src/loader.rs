@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, bounded};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use restore_core::{RestoreError, faces_from_rgb8};
-use tch::Tensor;
+use restore_core::{RestoreError, faces_from_bytes};
+use tch::{Device, TchError, Tensor};
 
 use crate::dataset::FaceDataset;
 use crate::pair::{Pair, PairRecipe};
@@ -31,6 +31,9 @@ pub enum LoaderError {
     /// The batch cannot be made into tensors.
     #[error(transparent)]
     Tensor(#[from] RestoreError),
+    /// The same, from libtorch itself.
+    #[error("libtorch: {0}")]
+    Torch(#[from] TchError),
     /// A worker thread is gone.
     #[error("a loader thread stopped unexpectedly")]
     Stopped,
@@ -67,15 +70,14 @@ impl Share {
     pub const WHOLE: Self = Self { rank: 0, count: 1 };
 }
 
-/// A training batch in 8-bit pixels, `[N, H, W, 3]`.
+/// A training batch in 8-bit pixels, `[N, S, S, 3]` each, on the CPU: a quarter of the floats to send to a GPU.
 struct Bytes {
-    target: Vec<u8>,
-    degraded: Vec<u8>,
+    targets: Tensor,
+    degraded: Tensor,
 }
 
 /// The endless sequence of batches.
 pub struct Loader {
-    side: u32,
     queues: Vec<Receiver<Result<Bytes, LoaderError>>>,
     workers: Vec<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
@@ -121,21 +123,22 @@ impl Loader {
             }));
             queues.push(receiver);
         }
-        Self { side: options.recipe.side(), queues, workers, stop, source, next: 0 }
+        Self { queues, workers, stop, source, next: 0 }
     }
 
-    /// The next batch: targets and degraded inputs, each [N, 3, S, S] float in [-1, 1], S the recipe's
+    /// The next batch on `device`: targets and degraded inputs, each [N, 3, S, S] float in [-1, 1], S the recipe's
     /// [`side`](PairRecipe::side).
     ///
     /// # Errors
     /// [`LoaderError`] when the data cannot be read.
-    pub fn next_batch(&mut self) -> Result<(Tensor, Tensor), LoaderError> {
+    pub fn next_batch(&mut self, device: Device) -> Result<(Tensor, Tensor), LoaderError> {
         let queue = &self.queues[(self.next % self.queues.len() as u64) as usize];
         let bytes = queue.recv().map_err(|_| LoaderError::Stopped)??;
         self.next += 1;
-        let picture = self.side as usize * self.side as usize * 3;
-        let split = |bytes: &[u8]| faces_from_rgb8(&bytes.chunks(picture).collect::<Vec<_>>(), self.side);
-        Ok((split(&bytes.target)?, split(&bytes.degraded)?))
+        let faces = |bytes: &Tensor| -> Result<Tensor, LoaderError> {
+            Ok(faces_from_bytes(&bytes.f_to_device(device)?)?)
+        };
+        Ok((faces(&bytes.targets)?, faces(&bytes.degraded)?))
     }
 
     /// How many broken pictures were passed over so far; each was named in a warning.
@@ -161,16 +164,19 @@ impl Source {
     fn make_batch(&self, batch: u64) -> Result<Bytes, LoaderError> {
         let LoaderOptions { recipe, batch: size, share, seed, .. } = &self.options;
         let bytes = recipe.side() as usize * recipe.side() as usize * 3 * size;
-        let mut made = Bytes { target: Vec::with_capacity(bytes), degraded: Vec::with_capacity(bytes) };
+        let (mut targets, mut degraded) = (Vec::with_capacity(bytes), Vec::with_capacity(bytes));
         let first = (batch * share.count + share.rank) * *size as u64;
         for number in first..first + *size as u64 {
             let mut rng = ChaCha8Rng::seed_from_u64(*seed);
             rng.set_stream(number);
             let pair = self.make_pair(&mut rng)?;
-            made.target.extend_from_slice(pair.target.as_raw());
-            made.degraded.extend_from_slice(pair.degraded.as_raw());
+            targets.extend_from_slice(pair.target.as_raw());
+            degraded.extend_from_slice(pair.degraded.as_raw());
         }
-        Ok(made)
+        let side = i64::from(recipe.side());
+        let stacked =
+            |bytes: &[u8]| Tensor::f_from_slice(bytes).and_then(|bytes| bytes.f_view([-1, side, side, 3]));
+        Ok(Bytes { targets: stacked(&targets)?, degraded: stacked(&degraded)? })
     }
 
     fn make_pair(&self, rng: &mut ChaCha8Rng) -> Result<Pair, LoaderError> {

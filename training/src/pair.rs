@@ -1,4 +1,4 @@
-//! From a picture of the data set to a training pair: what is seen of it, mirrored, degraded, cut.
+//! From a picture of the data set to a training pair: what is seen of it, mirrored, in another light, degraded, cut.
 
 use image::RgbImage;
 use image::imageops::{crop_imm, flip_horizontal_in_place};
@@ -8,6 +8,7 @@ use crate::config::TrainConfig;
 use crate::data_config::{DataConfig, DataKind};
 use crate::degradation::{Degradation, DegradationError};
 use crate::picture::{self, PictureError};
+use crate::tone::Tone;
 use crate::warp::{Alignment, realign};
 
 /// A general picture is shrunk so that its shorter side is at most this many times the pair's: windows of all of it to
@@ -87,11 +88,13 @@ impl PairRecipe {
     ) -> Result<Pair, PairError> {
         let view = View::draw(&self.data, picture.dimensions(), self.crop_size, rng);
         let mirrored = rng.random_bool(self.flip);
+        let tone = Tone::draw(self.data.tone, rng);
         let see = |picture: &RgbImage| -> Result<RgbImage, PictureError> {
             let mut seen = view.of(picture, self.crop_size)?;
             if mirrored {
                 flip_horizontal_in_place(&mut seen);
             }
+            tone.apply(&mut seen);
             Ok(seen)
         };
         let clean = see(picture)?;

@@ -1,6 +1,7 @@
 //! One training run: draws γ and ε, takes the loss of Eq. 6 or 7, steps the optimiser and the moving average.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
@@ -187,7 +188,9 @@ impl Trainer {
     }
 
     /// γ of each face and ε of the shape of `x`. Every sample of the run has generators of its own, known by its number:
-    /// a resumed run draws what it would have drawn, and so do processes or batches that part the samples otherwise.
+    /// a resumed run draws what it would have drawn, and so do processes or batches that part the samples otherwise. On the
+    /// CPU these are the draws of [`seeded_noise`]; on a GPU, which would wait for them, ε comes from libtorch's generator
+    /// there, so a run that changes its device goes on with other draws.
     fn draw(&self, x: &Tensor, share: Share) -> Result<(Vec<f32>, Tensor), TrainError> {
         let (count, side) = (x.size()[0] as u64, x.size()[2] as u32);
         let first = (self.iterations * share.count + share.rank) * count;
@@ -198,17 +201,14 @@ impl Trainer {
             rng.set_stream(2 * sample);
             self.schedule.draw(&mut rng) as f32
         });
-        let epsilon = |sample| seeded_noise(seed, 2 * sample + 1, side);
-        let threads = tch::get_num_threads().max(1) as u64;
-        let part = count.div_ceil(threads).max(1);
-        let parts = (first..first + count).step_by(part as usize);
-        let parts = parts.map(|start| start..(start + part).min(first + count));
-        let noise = in_parallel(parts, |samples| samples.map(epsilon).collect::<Result<Vec<_>, _>>());
-        let noise: Vec<Tensor> =
-            noise.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let samples = first..first + count;
+        let noise = match self.device {
+            Device::Cpu => noise_of_cpu(seed, samples, side)?,
+            device => noise_of_gpu(seed, samples, side, device)?,
+        };
         // Dropout alone draws from libtorch's generator.
-        tch::manual_seed((seed as i64).wrapping_mul(1_000_003).wrapping_add(first as i64));
-        Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?.f_to_device(self.device)?))
+        tch::manual_seed(torch_seed(seed, first));
+        Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?))
     }
 
     /// The mean loss (Eq. 6 or 7) of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.
@@ -285,6 +285,37 @@ impl Trainer {
         self.iterations = state.iterations;
         Ok(())
     }
+}
+
+/// [`seeded_noise`] of each of `samples`, made by as many threads as libtorch has.
+fn noise_of_cpu(seed: u64, samples: Range<u64>, side: u32) -> Result<Vec<Tensor>, TrainError> {
+    let threads = tch::get_num_threads().max(1) as u64;
+    let part = (samples.end - samples.start).div_ceil(threads).max(1);
+    let parts = samples.clone().step_by(part as usize);
+    let parts = parts.map(|start| start..(start + part).min(samples.end));
+    let noise = |sample| seeded_noise(seed, 2 * sample + 1, side);
+    let noise = in_parallel(parts, |samples| samples.map(noise).collect::<Result<Vec<_>, _>>());
+    Ok(noise.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Standard normal noise [3, `side`, `side`] for each of `samples`, from libtorch's generator on `device`.
+fn noise_of_gpu(
+    seed: u64,
+    samples: Range<u64>,
+    side: u32,
+    device: Device,
+) -> Result<Vec<Tensor>, TrainError> {
+    let side = i64::from(side);
+    let noise = |sample| {
+        tch::manual_seed(torch_seed(seed, sample));
+        Tensor::f_randn([3, side, side], (Kind::Float, device))
+    };
+    Ok(samples.map(noise).collect::<Result<_, _>>()?)
+}
+
+/// The seed of libtorch's generators for a sample of the run.
+fn torch_seed(seed: u64, sample: u64) -> i64 {
+    (seed as i64).wrapping_mul(1_000_003).wrapping_add(sample as i64)
 }
 
 /// Refuses weights that were made with the model configuration `made_with` and mean something else in `config`.

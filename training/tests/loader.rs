@@ -10,7 +10,7 @@ use image::{Rgb, RgbImage};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use restore_core::faces_from_rgb8;
-use tch::Tensor;
+use tch::{Device, Tensor};
 use training::config::TrainConfig;
 use training::data_config::{DataConfig, DataKind};
 use training::dataset::FaceDataset;
@@ -36,7 +36,8 @@ fn open(folder: &Path) -> FaceDataset {
 /// Targets and inputs of `count` batches, each as one tensor.
 fn batches(folder: &Path, options: &LoaderOptions, first: u64, count: usize) -> (Tensor, Tensor) {
     let mut loader = Loader::start(open(folder), options, first);
-    let (targets, inputs): (Vec<_>, Vec<_>) = (0..count).map(|_| loader.next_batch().unwrap()).unzip();
+    let (targets, inputs): (Vec<_>, Vec<_>) =
+        (0..count).map(|_| loader.next_batch(Device::Cpu).unwrap()).unzip();
     (Tensor::cat(&targets, 0), Tensor::cat(&inputs, 0))
 }
 
@@ -66,7 +67,7 @@ fn a_folder_of_100_000_files_gives_a_batch_after_opening_a_few() {
         }
     }
     let mut loader = Loader::start(open(&data), &options(recipe(64, DataConfig::default())), 0);
-    let _ = loader.next_batch().unwrap();
+    let _ = loader.next_batch(Device::Cpu).unwrap();
     let opened = loader.broken_pictures();
     assert!((1..2000).contains(&opened), "{opened} files were opened");
 }
@@ -320,12 +321,16 @@ fn the_table_data_is_checked() {
         TrainConfig::open(&tiny_config(folder.path(), "c.toml", &[("[optimiser]", &text)]))
     };
     let good = config("kind = \"pictures\"\ncrop = 32\nbalance = true").unwrap().data;
-    assert_eq!(good, DataConfig { kind: DataKind::Pictures, crop: Some(32), balance: true, jitter: 0.0 });
+    assert_eq!(
+        good,
+        DataConfig { kind: DataKind::Pictures, crop: Some(32), balance: true, jitter: 0.0, tone: 0.0 }
+    );
     for (table, reasons) in [
         ("crop = 30", ["data.crop is 30", "multiple of 4"]),
         ("crop = 128", ["data.crop is 128", "model.crop_size, 64"]),
         ("crop = 0", ["data.crop is 0", "multiple of 4"]),
         ("jitter = 0.5", ["data.jitter is 0.5", "0.2"]),
+        ("tone = -0.1", ["data.tone is -0.1", "from 0 (off) to 1"]),
         ("jitter = 0.1\nkind = \"pictures\"", ["data.jitter is 0.1", "no alignment"]),
         ("kind = \"cats\"", ["cats", "pictures"]),
         ("crops = 32", ["crops", "crop"]),

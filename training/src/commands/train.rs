@@ -128,7 +128,7 @@ impl Run<'_> {
     fn train(&mut self, loader: &mut Loader) -> Result<()> {
         while !self.finished() && !self.group.any(interrupt::requested()) {
             let waiting = Instant::now();
-            let (targets, degraded) = loader.next_batch()?;
+            let (targets, degraded) = loader.next_batch(self.trainer.device())?;
             let waited = waiting.elapsed();
             let progress = self.step(&targets, &degraded)?;
             let finished = self.finished();

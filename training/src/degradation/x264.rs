@@ -22,19 +22,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 
 /// The elements in use and the Debian packages that bring them.
-const ELEMENTS: [(&str, &str); 6] = [
+const ELEMENTS: [(&str, &str); 5] = [
     ("appsrc", "gstreamer1.0-plugins-base"),
     ("appsink", "gstreamer1.0-plugins-base"),
     ("videoconvert", "gstreamer1.0-plugins-base"),
     ("capsfilter", "libgstreamer1.0-0"),
     ("x264enc", "gstreamer1.0-plugins-ugly"),
-    ("avdec_h264", "gstreamer1.0-libav"),
 ];
+
+/// Decoders, the best first: OpenH264 is 1 % of libav's size on a machine without packages, but its B frames are a little off
+/// (mean squared error 0.3 after eight frames; version 2.3).
+const DECODERS: [&str; 2] = ["avdec_h264", "openh264dec"];
 
 /// Checks that GStreamer and its elements are there.
 pub(super) fn check_available() -> Result<(), DegradationError> {
     gst::init().map_err(|error| DegradationError::GStreamer { reason: error.to_string() })?;
-    match ELEMENTS.into_iter().find(|(element, _)| gst::ElementFactory::find(element).is_none()) {
+    let there = |element: &str| gst::ElementFactory::find(element).is_some();
+    let decoder = DECODERS.into_iter().find(|decoder| there(decoder)).unwrap_or(DECODERS[0]);
+    let elements = ELEMENTS.into_iter().chain([(decoder, "gstreamer1.0-libav")]);
+    match elements.into_iter().find(|(element, _)| !there(element)) {
         Some((element, package)) => Err(DegradationError::MissingElement { element, package }),
         None => Ok(()),
     }
@@ -85,7 +91,7 @@ impl Clip {
             build(made("videoconvert"))?,
             build(made("capsfilter").property("caps", yuv))?,
             encoder(width, height, rate, frames)?,
-            build(made("avdec_h264").property("max-threads", 1))?,
+            decoder()?,
             build(made("videoconvert"))?,
             sink.clone().upcast(),
         ];
@@ -192,6 +198,16 @@ impl Drop for Clip {
 
 fn build(element: gst::element_factory::ElementBuilder<'_>) -> Result<gst::Element, String> {
     element.build().map_err(|error| error.to_string())
+}
+
+/// The first of [`DECODERS`] that is there, with one thread.
+fn decoder() -> Result<gst::Element, String> {
+    let [libav, other] = DECODERS;
+    build(if gst::ElementFactory::find(libav).is_some() {
+        gst::ElementFactory::make(libav).property("max-threads", 1)
+    } else {
+        gst::ElementFactory::make(other)
+    })
 }
 
 /// x264 as in files: I, P and B frames, one thread, and the same choices on every processor.

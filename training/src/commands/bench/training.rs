@@ -28,7 +28,7 @@ pub fn run(args: &BenchArgs, config: &TrainConfig) -> Result<()> {
     let peak_before = convolution_peak(device, precision.kind(), args.seconds / 4.0)?;
     let steps = repeat(args.seconds, || {
         let begin = Instant::now();
-        let (x, x_d) = batches.next()?;
+        let (x, x_d) = batches.next(device)?;
         let waited = begin.elapsed();
         trainer.step(&x, &x_d, &group)?;
         synchronise(device);
@@ -106,9 +106,9 @@ impl Batches {
         Ok(Self::Loaded(Loader::start(dataset, &options, 0)))
     }
 
-    fn next(&mut self) -> Result<(Tensor, Tensor)> {
+    fn next(&mut self, device: Device) -> Result<(Tensor, Tensor)> {
         Ok(match self {
-            Self::Loaded(loader) => loader.next_batch()?,
+            Self::Loaded(loader) => loader.next_batch(device)?,
             Self::Noise(x, x_d) => (x.shallow_clone(), x_d.shallow_clone()),
         })
     }
