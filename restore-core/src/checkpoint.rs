@@ -6,6 +6,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor, nn};
 
+use crate::device::load_cuda;
 use crate::layers::channels_last;
 use crate::{ModelConfig, RestoreError, UNet, write_atomically};
 
@@ -38,6 +39,8 @@ impl Checkpoint {
     /// [`RestoreError::Config`] when the configuration is inconsistent.
     pub fn untrained(config: &ModelConfig, seed: i64) -> Result<Self, RestoreError> {
         config.validate()?;
+        // Seeding asks for CUDA; without it there is only the CPU to seed.
+        let _ = load_cuda();
         tch::manual_seed(seed);
         let variables = nn::VarStore::new(Device::Cpu);
         UNet::new(&variables.root(), &config.unet)?;

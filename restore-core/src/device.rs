@@ -91,13 +91,13 @@ pub fn device_name(device: Device) -> String {
 }
 
 /// Loads `libtorch_cuda.so`, which registers the CUDA kernels. The linker drops it, as nothing refers to its symbols.
-fn load_cuda() -> Result<(), String> {
+///
+/// To be called before libtorch is asked anything about CUDA: it looks for the library once, at the first question (a seed of
+/// its generators is one), and without it sees 0 devices ever after.
+pub(crate) fn load_cuda() -> Result<(), String> {
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
     LOADED
         .get_or_init(|| {
-            if Cuda::is_available() {
-                return Ok(());
-            }
             // SAFETY: the initialisers of libtorch_cuda only register kernels with the libtorch_cpu of the same
             // wheel, already loaded, found by the rpath of this binary.
             let library = unsafe { libloading::Library::new("libtorch_cuda.so") };

@@ -49,12 +49,14 @@ pub fn realign(face: RgbImage, alignment: &Alignment) -> RgbImage {
 /// The value of `picture` between its pixels, whose centres are at whole numbers.
 fn cubic_sample(picture: &RgbImage, x: f64, y: f64) -> Rgb<u8> {
     let ((columns, across), (rows, down)) = (taps(x, picture.width()), taps(y, picture.height()));
+    let stride = 3 * picture.width() as usize;
     let mut sums = [0.0_f32; 3];
     for (&row, &down) in rows.iter().zip(&down) {
+        let line = &picture.as_raw()[row * stride..(row + 1) * stride];
         for (&column, &across) in columns.iter().zip(&across) {
-            let pixel = picture.get_pixel(column, row);
-            for (sum, &value) in sums.iter_mut().zip(&pixel.0) {
-                *sum += down * across * f32::from(value);
+            let weight = down * across;
+            for (sum, &value) in sums.iter_mut().zip(&line[3 * column..3 * column + 3]) {
+                *sum += weight * f32::from(value);
             }
         }
     }
@@ -62,7 +64,7 @@ fn cubic_sample(picture: &RgbImage, x: f64, y: f64) -> Rgb<u8> {
 }
 
 /// The four pixels about `position` on a side of `length` pixels, and the weights of the Catmull-Rom cubic.
-fn taps(position: f64, length: u32) -> ([u32; 4], [f32; 4]) {
+fn taps(position: f64, length: u32) -> ([usize; 4], [f32; 4]) {
     let first = position.floor() - 1.0;
     let t = (position - position.floor()) as f32;
     let weights = [
@@ -71,10 +73,15 @@ fn taps(position: f64, length: u32) -> ([u32; 4], [f32; 4]) {
         0.5 * t * (1.0 + t * (4.0 - 3.0 * t)),
         0.5 * t * t * (t - 1.0),
     ];
-    // The alignment never leads further out than a few sides.
-    let radius = 8 * length as usize;
-    let pixels = [0.0, 1.0, 2.0, 3.0].map(|step| {
-        mirrored((first + step + radius as f64).max(0.0) as usize, radius, length as usize) as u32
-    });
+    let steps = [0, 1, 2, 3];
+    let length = length as usize;
+    let pixels = if first >= 0.0 && first as usize + 3 < length {
+        steps.map(|step| first as usize + step)
+    } else {
+        // The alignment never leads further out than a few sides.
+        let radius = 8 * length;
+        let beyond = (first + radius as f64).max(0.0) as usize;
+        steps.map(|step| mirrored(beyond + step, radius, length))
+    };
     (pixels, weights)
 }
