@@ -146,3 +146,37 @@ fn a_missing_encoder_is_named_with_its_package() {
         "{message}"
     );
 }
+
+/// On a machine without libav; another profile of H.264, so another coding of the same picture.
+#[test]
+fn openh264_decodes_where_libav_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let [plugins, faces] = ["plugins", "faces"].map(|name| folder.path().join(name));
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::create_dir(&faces).unwrap();
+    gst::init().unwrap();
+    for name in ["app", "coreelements", "videoconvertscale", "x264", "openh264"] {
+        let plugin = gst::Registry::get().find_plugin(name).unwrap().filename().unwrap();
+        std::os::unix::fs::symlink(&plugin, plugins.join(plugin.file_name().unwrap())).unwrap();
+    }
+    image::imageops::crop_imm(&astronaut(), 96, 0, 256, 256).to_image().save(faces.join("face.png")).unwrap();
+    let recipe = folder.path().join("recipe.toml");
+    let tiny = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/tiny.toml")).unwrap();
+    let h264 = "[degradation]\nh264 = { probability = 1.0, crf = [30, 30], frames = [8, 8] }";
+    std::fs::write(&recipe, tiny.replace("[degradation]", h264)).unwrap();
+    let degraded = |system: Option<&Path>, name: &str| {
+        let output = folder.path().join(name);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_idm"));
+        command.args(["degrade", "--seed", "1", "--config"]).arg(&recipe);
+        command.arg("--input").arg(&faces).arg("--output").arg(&output);
+        command.env("GST_REGISTRY", folder.path().join(format!("{name}.registry")));
+        if let Some(system) = system {
+            command.env("GST_PLUGIN_SYSTEM_PATH_1_0", system);
+        }
+        let result = command.output().unwrap();
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        picture::read(&output.join("face.png")).unwrap()
+    };
+    let quality = psnr(&degraded(Some(&plugins), "openh264"), &degraded(None, "libav")).unwrap();
+    assert!(quality > 33.0, "{quality} dB");
+}

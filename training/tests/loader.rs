@@ -14,6 +14,7 @@ use tch::{Device, Tensor};
 use training::config::TrainConfig;
 use training::data_config::{DataConfig, DataKind};
 use training::dataset::FaceDataset;
+use training::degradation::Degradation;
 use training::loader::{Loader, LoaderOptions, Share};
 use training::pair::{Pair, PairRecipe};
 use training::picture;
@@ -288,6 +289,23 @@ fn jitter_moves_the_face_as_it_says() {
         assert!(values.iter().all(|value| value.abs() <= 0.1) && mean.abs() < 0.006);
         assert!((deviation - 0.0577).abs() < 0.003, "{deviation}");
     }
+}
+
+/// Target and input are of the same light: nothing is to be learnt from it.
+#[test]
+fn tone_changes_the_picture_before_it_is_degraded() {
+    let photo = picture::read(&test_data("astronaut.png")).unwrap();
+    let clean = Degradation { clean_share: 1.0, ..Degradation::default() };
+    let recipe = |tone| PairRecipe {
+        degradation: clean.clone(),
+        flip: 0.0,
+        ..recipe(64, DataConfig { tone, ..DataConfig::default() })
+    };
+    let make = |tone, target| recipe(tone).make(&photo, target, &mut generator(3)).unwrap();
+    let (plain, changed) = (make(0.0, None), make(0.3, None));
+    assert!(changed.target == changed.degraded && plain.target == plain.degraded);
+    assert!(changed.target != plain.target);
+    assert!(make(0.3, Some(&photo)) == changed);
 }
 
 #[test]
