@@ -167,6 +167,20 @@ fn it_reports_what_the_second_iteration_changed() {
     assert_eq!(modified(), before, "a finished run is not measured again");
 }
 
+/// A further stage: with a learning rate of almost nothing, f is what it started from.
+#[test]
+fn f_starts_from_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, data) = (config(folder.path()), faces(folder.path()));
+    let [first, next] = ["first", "next"].map(|name| folder.path().join(name));
+    succeeded(&idm(&arguments(&config, &data, &first)));
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("learning_rate = 2e-3", "learning_rate = 1e-12")).unwrap();
+    let model = first.join("model.safetensors");
+    succeeded(&idm(&with(&arguments(&config, &data, &next), &["--init", model.to_str().unwrap()])));
+    same_weights(&model, &next.join("first/model.safetensors"));
+}
+
 #[test]
 fn a_run_of_something_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -51,6 +51,13 @@ pub struct IterateArgs {
     /// Folder of pictures to compare the two models on, which are in no training set
     #[arg(long, value_name = "DIR")]
     validation: Option<PathBuf>,
+    /// Start f from the weights of this model of the same network, as idm train does; once f's training has begun this has no
+    /// effect
+    #[arg(long, value_name = "MODEL")]
+    init: Option<PathBuf>,
+    /// With --init, the weights of model.unet.coarse: a model of that network, trained at half the size
+    #[arg(long, value_name = "MODEL", requires = "init")]
+    coarse: Option<PathBuf>,
     /// Iterations of the second training [default: those of the first]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     second_iterations: Option<u64>,
@@ -154,19 +161,13 @@ impl IterateArgs {
         self.output.join("second")
     }
 
-    /// Runs a training, or goes on with it.
-    fn train(
-        &self,
-        config: PathBuf,
-        output: PathBuf,
-        targets: Option<PathBuf>,
-        init: Option<PathBuf>,
-    ) -> Result<Outcome> {
+    /// What a training by `config` into `output` from the weights of `init` takes, or going on with it.
+    fn training(&self, config: PathBuf, output: PathBuf, init: Option<PathBuf>) -> TrainArgs {
         let resume = RunFolder::new(&output).holds_run();
-        train::run(&TrainArgs {
+        TrainArgs {
             config,
             data: self.data.clone(),
-            targets,
+            targets: None,
             output,
             validation: self.validation.clone(),
             init: init.filter(|_| !resume),
@@ -174,7 +175,7 @@ impl IterateArgs {
             resume,
             device: self.device,
             workers: self.workers,
-        })
+        }
     }
 
     fn restorer(&self, run: &Path, config: &TrainConfig) -> RestorerArgs {
@@ -188,7 +189,9 @@ impl IterateArgs {
 
 fn train_first(args: &IterateArgs) -> Result<Outcome> {
     println!("training f");
-    args.train(args.config.clone(), args.first(), None, None)
+    let training = args.training(args.config.clone(), args.first(), args.init.clone());
+    let coarse = args.coarse.clone().filter(|_| !training.resume);
+    train::run(&TrainArgs { coarse, ..training })
 }
 
 fn enhance_data(args: &IterateArgs, config: &TrainConfig) -> Result<Outcome> {
@@ -217,7 +220,8 @@ fn train_second(args: &IterateArgs, second: &TrainConfig) -> Result<Outcome> {
     let text = toml::to_string(second).context("cannot write the configuration of the second training")?;
     picture::write_atomically(&path, text.as_bytes())?;
     let f = args.first().join(RunFolder::MODEL);
-    args.train(path, args.second(), Some(args.enhanced()), Some(f))
+    let training = args.training(path, args.second(), Some(f));
+    train::run(&TrainArgs { targets: Some(args.enhanced()), ..training })
 }
 
 /// Copies f* to where the model of all is.
