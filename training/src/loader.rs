@@ -12,7 +12,7 @@ use crossbeam::channel::{Receiver, bounded};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use restore_core::{RestoreError, faces_from_bytes};
-use tch::{Device, TchError, Tensor};
+use tch::{Device, Tensor};
 
 use crate::dataset::FaceDataset;
 use crate::pair::{Pair, PairRecipe};
@@ -31,9 +31,6 @@ pub enum LoaderError {
     /// The batch cannot be made into tensors.
     #[error(transparent)]
     Tensor(#[from] RestoreError),
-    /// The same, from libtorch itself.
-    #[error("libtorch: {0}")]
-    Torch(#[from] TchError),
     /// A worker thread is gone.
     #[error("a loader thread stopped unexpectedly")]
     Stopped,
@@ -135,9 +132,8 @@ impl Loader {
         let queue = &self.queues[(self.next % self.queues.len() as u64) as usize];
         let bytes = queue.recv().map_err(|_| LoaderError::Stopped)??;
         self.next += 1;
-        let faces = |bytes: &Tensor| -> Result<Tensor, LoaderError> {
-            Ok(faces_from_bytes(&bytes.f_to_device(device)?)?)
-        };
+        let faces =
+            |bytes: &Tensor| -> Result<_, RestoreError> { faces_from_bytes(&bytes.f_to_device(device)?) };
         Ok((faces(&bytes.targets)?, faces(&bytes.degraded)?))
     }
 
@@ -174,8 +170,9 @@ impl Source {
             degraded.extend_from_slice(pair.degraded.as_raw());
         }
         let side = i64::from(recipe.side());
-        let stacked =
-            |bytes: &[u8]| Tensor::f_from_slice(bytes).and_then(|bytes| bytes.f_view([-1, side, side, 3]));
+        let stacked = |bytes: &[u8]| -> Result<_, RestoreError> {
+            Ok(Tensor::f_from_slice(bytes)?.f_view([-1, side, side, 3])?)
+        };
         Ok(Bytes { targets: stacked(&targets)?, degraded: stacked(&degraded)? })
     }
 

@@ -14,8 +14,15 @@ pub struct Tone {
     pub saturation: f64,
 }
 
-/// Shares of red, green and blue in grey (ITU-R BT.601).
-const GREY: [f32; 3] = [0.299, 0.587, 0.114];
+/// The grey of a colour (ITU-R BT.601).
+pub(crate) fn luma([red, green, blue]: [f32; 3]) -> f32 {
+    0.299 * red + 0.587 * green + 0.114 * blue
+}
+
+/// `rgb` with every value's distance from `other` times `factor`.
+pub(crate) fn blend(rgb: [f32; 3], other: f32, factor: f32) -> [f32; 3] {
+    rgb.map(|value| factor * value + (1.0 - factor) * other)
+}
 
 impl Tone {
     /// No change.
@@ -43,10 +50,9 @@ impl Tone {
         let curves = self.gain.map(|gain| self.curve(gain));
         let saturation = self.saturation as f32;
         for pixel in picture.pixels_mut() {
-            let [r, g, b] = [0, 1, 2].map(|channel| curves[channel][usize::from(pixel.0[channel])]);
-            let grey = GREY[0] * r + GREY[1] * g + GREY[2] * b;
+            let rgb = [0, 1, 2].map(|channel| curves[channel][usize::from(pixel.0[channel])]);
             // `as` saturates at 0 and 255.
-            pixel.0 = [r, g, b].map(|value| (grey + saturation * (value - grey)).round() as u8);
+            pixel.0 = blend(rgb, luma(rgb), saturation).map(|value| value.round() as u8);
         }
     }
 

@@ -124,15 +124,20 @@ fn a_recorded_draw_gives_the_same_bytes_in_every_thread() {
     }
 }
 
+/// tiny.toml with this H.264 in its degradation.
+fn recipe(folder: &Path, h264: &str) -> std::path::PathBuf {
+    let tiny = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/tiny.toml")).unwrap();
+    let path = folder.join("recipe.toml");
+    std::fs::write(&path, tiny.replace("[degradation]", &format!("[degradation]\nh264 = {h264}"))).unwrap();
+    path
+}
+
 /// Elements that are missing are named with the package that brings them. The registry of a GStreamer without plugins is
 /// made by a program of its own.
 #[test]
 fn a_missing_encoder_is_named_with_its_package() {
     let folder = tempfile::tempdir().unwrap();
-    let recipe = folder.path().join("recipe.toml");
-    let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/tiny.toml");
-    let config = std::fs::read_to_string(tiny).unwrap().replace("[degradation]", "[degradation]\nh264 = {}");
-    std::fs::write(&recipe, config).unwrap();
+    let recipe = recipe(folder.path(), "{}");
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_idm"))
         .args(["degrade", "--input", "none", "--output", "none", "--config"])
         .arg(&recipe)
@@ -160,10 +165,7 @@ fn openh264_decodes_where_libav_is_missing() {
         std::os::unix::fs::symlink(&plugin, plugins.join(plugin.file_name().unwrap())).unwrap();
     }
     image::imageops::crop_imm(&astronaut(), 96, 0, 256, 256).to_image().save(faces.join("face.png")).unwrap();
-    let recipe = folder.path().join("recipe.toml");
-    let tiny = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/tiny.toml")).unwrap();
-    let h264 = "[degradation]\nh264 = { probability = 1.0, crf = [30, 30], frames = [8, 8] }";
-    std::fs::write(&recipe, tiny.replace("[degradation]", h264)).unwrap();
+    let recipe = recipe(folder.path(), "{ probability = 1.0, crf = [30, 30], frames = [8, 8] }");
     let degraded = |system: Option<&Path>, name: &str| {
         let output = folder.path().join(name);
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_idm"));

@@ -161,8 +161,14 @@ impl IterateArgs {
         self.output.join("second")
     }
 
-    /// What a training by `config` into `output` from the weights of `init` takes, or going on with it.
-    fn training(&self, config: PathBuf, output: PathBuf, init: Option<PathBuf>) -> TrainArgs {
+    /// What a training by `config` into `output` from the weights of `init` and `coarse` takes, or going on with it.
+    fn training(
+        &self,
+        config: PathBuf,
+        output: PathBuf,
+        init: Option<PathBuf>,
+        coarse: Option<PathBuf>,
+    ) -> TrainArgs {
         let resume = RunFolder::new(&output).holds_run();
         TrainArgs {
             config,
@@ -171,7 +177,7 @@ impl IterateArgs {
             output,
             validation: self.validation.clone(),
             init: init.filter(|_| !resume),
-            coarse: None,
+            coarse: coarse.filter(|_| !resume),
             resume,
             device: self.device,
             workers: self.workers,
@@ -189,9 +195,7 @@ impl IterateArgs {
 
 fn train_first(args: &IterateArgs) -> Result<Outcome> {
     println!("training f");
-    let training = args.training(args.config.clone(), args.first(), args.init.clone());
-    let coarse = args.coarse.clone().filter(|_| !training.resume);
-    train::run(&TrainArgs { coarse, ..training })
+    train::run(&args.training(args.config.clone(), args.first(), args.init.clone(), args.coarse.clone()))
 }
 
 fn enhance_data(args: &IterateArgs, config: &TrainConfig) -> Result<Outcome> {
@@ -220,7 +224,7 @@ fn train_second(args: &IterateArgs, second: &TrainConfig) -> Result<Outcome> {
     let text = toml::to_string(second).context("cannot write the configuration of the second training")?;
     picture::write_atomically(&path, text.as_bytes())?;
     let f = args.first().join(RunFolder::MODEL);
-    let training = args.training(path, args.second(), Some(f));
+    let training = args.training(path, args.second(), Some(f), None);
     train::run(&TrainArgs { targets: Some(args.enhanced()), ..training })
 }
 

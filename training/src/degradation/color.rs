@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DegradationError;
 use super::ranges::{chance, check, check_probability, check_range, uniform};
+use crate::tone::{blend, luma};
 
 /// Changes of the degraded picture's colours alone, which a network learns to undo. An empty table is GFPGAN's recipe
 /// (`train_gfpgan_v1.yml` and the defaults of its `FFHQDegradationDataset`).
@@ -99,7 +100,7 @@ impl ColorParams {
             change_pixels(picture, |rgb| [rgb[0] + shift[0], rgb[1] + shift[1], rgb[2] + shift[2]]);
         }
         if self.gray {
-            change_pixels(picture, |rgb| [0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; 3]);
+            change_pixels(picture, |rgb| [luma(rgb); 3]);
         }
         for adjustment in &self.adjustments {
             adjustment.apply(picture);
@@ -143,10 +144,6 @@ fn change_pixels(picture: &mut Rgb32FImage, change: impl Fn([f32; 3]) -> [f32; 3
     for pixel in picture.pixels_mut() {
         pixel.0 = change(pixel.0).map(|value| value.clamp(0.0, 255.0));
     }
-}
-
-fn blend(rgb: [f32; 3], other: f32, factor: f32) -> [f32; 3] {
-    rgb.map(|value| factor * value + (1.0 - factor) * other)
 }
 
 /// torchvision's grey, whose weights sum to 0.9999.

@@ -38,8 +38,7 @@ const DECODERS: [&str; 2] = ["avdec_h264", "openh264dec"];
 pub(super) fn check_available() -> Result<(), DegradationError> {
     gst::init().map_err(|error| DegradationError::GStreamer { reason: error.to_string() })?;
     let there = |element: &str| gst::ElementFactory::find(element).is_some();
-    let decoder = DECODERS.into_iter().find(|decoder| there(decoder)).unwrap_or(DECODERS[0]);
-    let elements = ELEMENTS.into_iter().chain([(decoder, "gstreamer1.0-libav")]);
+    let elements = ELEMENTS.into_iter().chain([(decoder_name(), "gstreamer1.0-libav")]);
     match elements.into_iter().find(|(element, _)| !there(element)) {
         Some((element, package)) => Err(DegradationError::MissingElement { element, package }),
         None => Ok(()),
@@ -200,14 +199,19 @@ fn build(element: gst::element_factory::ElementBuilder<'_>) -> Result<gst::Eleme
     element.build().map_err(|error| error.to_string())
 }
 
-/// The first of [`DECODERS`] that is there, with one thread.
+/// The first of [`DECODERS`] that is there; the first of all where none is.
+fn decoder_name() -> &'static str {
+    DECODERS.into_iter().find(|name| gst::ElementFactory::find(name).is_some()).unwrap_or(DECODERS[0])
+}
+
+/// The decoder, with one thread.
 fn decoder() -> Result<gst::Element, String> {
-    let [libav, other] = DECODERS;
-    build(if gst::ElementFactory::find(libav).is_some() {
-        gst::ElementFactory::make(libav).property("max-threads", 1)
-    } else {
-        gst::ElementFactory::make(other)
-    })
+    let decoder = build(gst::ElementFactory::make(decoder_name()))?;
+    // OpenH264 has no such property, and one thread.
+    if decoder.has_property("max-threads") {
+        decoder.set_property("max-threads", 1);
+    }
+    Ok(decoder)
 }
 
 /// x264 as in files: I, P and B frames, one thread, and the same choices on every processor.
