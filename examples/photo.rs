@@ -1,5 +1,4 @@
-//! Restores every face of a photo, or of a folder of them, with the two library crates, without GStreamer: the whole
-//! pipeline on a page.
+//! Restores every face of a photo, or of a folder of them, with the library crates, without GStreamer.
 //!
 //! `cargo run --release -p facerestore-examples --bin photo -- IN.jpg OUT.png`
 
@@ -8,11 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use face_detect::{DetectOptions, FaceDetector, PasteOptions, Region, align, face_to_crop, paste};
+use face_detect::{DETECTOR_FILE, PasteOptions};
+use face_restore::{PhotoFinder, PhotoReport, PhotoRestorer, RgbPicture, every_face};
 use opencv::core::{Mat, Vector};
 use opencv::prelude::*;
 use opencv::{imgcodecs, imgproc};
-use restore_core::{DiffusionRestorer, Restorer, RestorerOptions};
+use restore_core::{DiffusionOptions, DiffusionRestorer};
 
 /// Restore the faces of a photo, or of all photos in a folder.
 #[derive(Debug, Parser)]
@@ -31,16 +31,16 @@ struct Cli {
 
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
-    let mut detector = FaceDetector::open(&cli.models.join("face_detection_yunet_2023mar.onnx"))?;
-    let restorer = DiffusionRestorer::open(
-        &cli.models.join("facerestore-fast.safetensors"),
-        &RestorerOptions::default(),
-    )?;
+    let model = cli.models.join("facerestore-fast.safetensors");
+    let network = DiffusionRestorer::open(&model, &DiffusionOptions::default())?;
+    let finder = PhotoFinder::open(&cli.models.join(DETECTOR_FILE), every_face())?;
+    let paste = PasteOptions { strength: cli.strength, ..PasteOptions::default() };
+    let mut restorer = PhotoRestorer::new(finder, &network, paste);
     let mut restore = |input: &Path, output: &Path| -> Result<()> {
-        let mut photo = read_rgb(input)?;
-        let faces = restore_faces(&mut photo, &mut detector, &restorer, cli.strength)?;
-        write_rgb(output, &photo)?;
-        println!("{faces} faces restored, written to {}", output.display());
+        let mut photo = read(input)?;
+        let report = restorer.restore(&mut photo, 0)?;
+        write(output, &photo)?;
+        println!("{}, written to {}", words(report), output.display());
         Ok(())
     };
     if !cli.input.is_dir() {
@@ -51,11 +51,22 @@ fn main() -> Result<ExitCode> {
     for name in photos(&cli.input, &cli.output)? {
         // One broken photo does not stop the others.
         if let Err(error) = restore(&cli.input.join(&name), &cli.output.join(&name)) {
-            eprintln!("skipped: {error:#}");
+            eprintln!("skipped: {}: {error:#}", cli.input.join(&name).display());
             code = ExitCode::FAILURE;
         }
     }
     Ok(code)
+}
+
+/// What became of the faces, in words.
+fn words(report: PhotoReport) -> String {
+    let PhotoReport { restored, degenerate } = report;
+    match degenerate {
+        0 => format!("{restored} faces restored"),
+        _ => {
+            format!("{restored} faces restored, {degenerate} left as they are (no five landmarks of a face)")
+        }
+    }
 }
 
 /// The names of the photos in `folder`, and makes `output` for them.
@@ -72,46 +83,21 @@ fn photos(folder: &Path, output: &Path) -> Result<Vec<PathBuf>> {
     Ok(names)
 }
 
-/// Detect → align → restore → paste, all faces in one batch. Returns how many there were.
-fn restore_faces(
-    photo: &mut Mat,
-    detector: &mut FaceDetector,
-    restorer: &dyn Restorer,
-    strength: f32,
-) -> Result<usize> {
-    let mut bgr = Mat::default();
-    imgproc::cvt_color_def(photo, &mut bgr, imgproc::COLOR_RGB2BGR)?;
-    let faces = detector.detect(&bgr, &DetectOptions::default())?;
-    let size = restorer.crop_size();
-    let whole = Region { x: 0, y: 0, width: photo.cols(), height: photo.rows() };
-    let mut aligned = Vec::new();
-    for face in &faces {
-        let to_crop = face_to_crop(&face.landmarks, size)?;
-        aligned.push((align(photo, whole, &to_crop, size)?, to_crop));
-    }
-    let crops = aligned.iter().map(|(crop, _)| crop.data_bytes()).collect::<opencv::Result<Vec<_>>>()?;
-    let restored = restorer.restore_rgb8(&crops, &vec![0; crops.len()])?;
-    for ((crop, to_crop), bytes) in aligned.iter().zip(&restored) {
-        let restored = Mat::from_slice(bytes)?;
-        let restored = restored.reshape(3, size as i32)?;
-        paste(photo, crop, &restored, to_crop, &PasteOptions { strength, ..PasteOptions::default() })?;
-    }
-    Ok(faces.len())
-}
-
-fn read_rgb(path: &Path) -> Result<Mat> {
+fn read(path: &Path) -> Result<RgbPicture> {
     let name = path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))?;
     let bgr = imgcodecs::imread(name, imgcodecs::IMREAD_COLOR)?;
     ensure!(!bgr.empty(), "{} is missing or not a picture that OpenCV reads", path.display());
     let mut rgb = Mat::default();
     imgproc::cvt_color_def(&bgr, &mut rgb, imgproc::COLOR_BGR2RGB)?;
-    Ok(rgb)
+    Ok(RgbPicture::from_bytes(rgb.cols() as u32, rgb.rows() as u32, rgb.data_bytes()?)?)
 }
 
-fn write_rgb(path: &Path, rgb: &Mat) -> Result<()> {
+fn write(path: &Path, photo: &RgbPicture) -> Result<()> {
+    use face_restore::FramePixels;
+
     let name = path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))?;
-    let mut bgr = Mat::default();
-    imgproc::cvt_color_def(rgb, &mut bgr, imgproc::COLOR_RGB2BGR)?;
+    let (width, height) = photo.size();
+    let bgr = photo.shrunk_bgr(width, height)?;
     ensure!(imgcodecs::imwrite(name, &bgr, &Vector::new())?, "cannot write {}", path.display());
     Ok(())
 }

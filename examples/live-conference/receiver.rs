@@ -12,7 +12,7 @@ use crate::timestamp;
 /// # Errors
 /// When an element is missing.
 pub fn build(cli: &Cli, port: u16, shown: &Latencies) -> Result<gst::Pipeline> {
-    let sink = if cli.window { "videoconvert ! autovideosink sync=false" } else { "fakesink sync=false" };
+    let sink = if cli.window { "videoconvert ! autovideosink" } else { "fakesink sync=false" };
     // clocksync waits until a frame is due, so that what leaves it is what the screen gets at that moment.
     let line = format!(
         "udpsrc address={} port={port} caps=application/x-rtp,media=video,clock-rate=90000,encoding-name=H264,payload=96,{} \

@@ -53,15 +53,16 @@ pub fn build(cli: &Cli, shown: &Latencies) -> Result<Sender> {
         Output::Rtp(address) => format!(
             "x264enc name=encoder tune=zerolatency speed-preset=veryfast key-int-max=60 bitrate={} ! video/x-h264,profile=main \
              ! rtph264pay auto-header-extension=true config-interval=-1 mtu=1200 ! application/x-rtp,{} \
-             ! udpsink host={} port={} sync=false async=false",
+             ! udpsink host={} port={} sync=true async=false",
             cli.bitrate,
             timestamp::EXTENSION,
             address.ip(),
             address.port()
         ),
-        Output::Device(_) => "identity name=shown ! v4l2sink name=device sync=false".to_owned(),
+        Output::Device(_) => "clocksync name=shown ! v4l2sink name=device sync=false".to_owned(),
     };
-    // Where the encoder does not keep up, frames are left out instead of queued up.
+    // Where the encoder does not keep up, frames are left out instead of queued up. Sinks keep time by the latency that the
+    // elements answer, so frames leave as evenly as they came.
     let line = format!(
         "{source} ! videoconvert ! facerestore name=restorer mode=live \
          ! queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! videoconvert ! {sink}"

@@ -7,10 +7,10 @@ use opencv::prelude::*;
 use crate::correction::Correction;
 use crate::error::DetectError;
 use crate::image::check_bgr;
+use crate::keep_color::remove_tone;
 use crate::mask::{LEAST_WEIGHT, face_mask, mask_bounds};
 use crate::region::Region;
 use crate::similarity::Similarity;
-use crate::tone::remove_tone;
 use crate::warp::{antialias, warp};
 
 /// The change restored − aligned of one face, in crop space.

@@ -13,6 +13,9 @@ use crate::input_size::InputSize;
 use crate::nms::suppress_overlaps;
 use crate::yunet::{self, Grid, OUTPUTS, STRIDES};
 
+/// Name of the detector's file, as its authors publish it and as the folder `models` of this project has it.
+pub const DETECTOR_FILE: &str = "face_detection_yunet_2023mar.onnx";
+
 /// Which faces [`FaceDetector`] reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DetectOptions {
@@ -117,16 +120,32 @@ impl FaceDetector {
         let (width, height) = (frame.width as u32, frame.height as u32);
         let input = Self::input_size(width, height, options.min_face_size);
         if input.scale >= 1.0 {
-            return self.detect_shrunk(frame_bgr, input, (1.0, 1.0), options);
+            return self.detect_shrunk(frame_bgr, (width, height), options);
         }
         let (small_width, small_height) = input.scaled(width, height);
         let mut small = Mat::default();
         let size = Size::new(small_width as i32, small_height as i32);
         imgproc::resize(frame_bgr, &mut small, size, 0.0, 0.0, imgproc::INTER_AREA)
             .map_err(DetectError::at("shrinking the frame for detection"))?;
-        // The rounding of the size to whole pixels makes the true factors differ a little.
-        let factors = (small_width as f32 / width as f32, small_height as f32 / height as f32);
-        self.detect_shrunk(&small, input, factors, options)
+        self.detect_shrunk(&small, (width, height), options)
+    }
+
+    /// The same for callers that have already shrunk a frame of `frame_size` pixels to what [`input_size`](Self::input_size)
+    /// [asks for](InputSize::scaled). Faces come back in frame pixels.
+    ///
+    /// # Errors
+    /// As [`detect`](Self::detect), and when `small_bgr` does not fit into that input.
+    pub fn detect_shrunk(
+        &mut self,
+        small_bgr: &(impl MatTraitConst + ToInputArray),
+        (width, height): (u32, u32),
+        options: &DetectOptions,
+    ) -> Result<Vec<Face>, DetectError> {
+        let small = check_bgr("shrunk frame", small_bgr)?;
+        let input = Self::input_size(width, height, options.min_face_size);
+        // The rounding of the size to whole pixels makes the true factors differ a little from the input's scale.
+        let factors = (small.width as f32 / width.max(1) as f32, small.height as f32 / height.max(1) as f32);
+        self.run(small_bgr, input, factors, options)
     }
 
     /// The same for callers that have already shrunk the frame by `input.scale` (to
@@ -142,11 +161,11 @@ impl FaceDetector {
         options: &DetectOptions,
     ) -> Result<Vec<Face>, DetectError> {
         check_bgr("shrunk frame", small_bgr)?;
-        self.detect_shrunk(small_bgr, input, (input.scale, input.scale), options)
+        self.run(small_bgr, input, (input.scale, input.scale), options)
     }
 
     /// Pads, runs the network, and turns its outputs into the faces asked for.
-    fn detect_shrunk(
+    fn run(
         &mut self,
         small: &(impl MatTraitConst + ToInputArray),
         input: InputSize,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use face_detect::DetectError;
+use face_restore::FaceRestoreError;
 use restore_core::RestoreError;
 
 /// The element cannot start; the state change fails with this text as an error message on the bus.
@@ -74,28 +75,10 @@ pub enum FrameError {
     /// The frame's memory is not what its caps promise.
     #[error("the frame's memory does not fit its caps: {0}")]
     Layout(String),
-    /// A step before or after restoration failed.
+    /// A step of the restoration failed.
     #[error(transparent)]
-    Detect(#[from] DetectError),
-    /// The restoration network failed.
-    #[error(transparent)]
-    Restore(#[from] RestoreError),
-    /// OpenCV failed while pixels were converted.
-    #[error("OpenCV failed while pixels were converted: {0}")]
+    Faces(#[from] FaceRestoreError),
+    /// OpenCV failed while corrections were added to the frame.
+    #[error("OpenCV failed while a frame was changed: {0}")]
     OpenCv(#[from] opencv::Error),
-    /// A bug: the code for the frame panicked.
-    #[error("internal error: {0}")]
-    Panic(String),
-}
-
-impl FrameError {
-    /// From what `catch_unwind` caught.
-    #[must_use]
-    pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
-        let text = payload
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        Self::Panic(text.unwrap_or_else(|| "a panic without a text".into()))
-    }
 }

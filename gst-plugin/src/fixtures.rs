@@ -15,11 +15,6 @@ pub fn astronaut() -> Mat {
     rgb
 }
 
-/// The shipped detector.
-pub fn detector() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(crate::locate::DEFAULT_DETECTOR)
-}
-
 /// Writes a small diffusion model (64×64 pixels, one step) into `folder`.
 pub fn untrained_model(folder: &Path) -> PathBuf {
     let unet = UNetConfig {

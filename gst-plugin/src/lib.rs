@@ -1,25 +1,22 @@
 //! Faces in a moving picture: the GStreamer element `facerestore`.
 //!
-//! The element's glue is in `facerestore`; what happens to a frame is in `pipeline`, free of GStreamer's elements, on
-//! top of `pixels`, which knows the video formats. A program that links this crate statically calls
-//! [`plugin_register_static`] after `gst::init`.
+//! What happens to a frame is in the crate `face-restore`, which knows no GStreamer. Here is what is GStreamer's: the element
+//! and its properties (`facerestore`), the video formats (`pixels`), metadata, messages, latency, QoS and statistics. A
+//! program that links this crate statically calls [`plugin_register_static`] after `gst::init`.
 
 mod draw;
 mod error;
 pub mod facerestore;
 #[cfg(test)]
 mod fixtures;
+mod latency;
 mod locate;
 mod message;
 mod meta;
 mod open;
-mod overlap;
-mod pipeline;
 mod pixels;
 mod plugin;
 mod qos;
 mod stats;
-mod temporal;
-mod timing;
 
 pub use plugin::plugin_register_static;

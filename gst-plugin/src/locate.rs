@@ -8,8 +8,6 @@ use crate::error::StartError;
 pub const DEFAULT_MODEL: &str = "facerestore-fast.safetensors";
 /// The model used in live mode then: a quarter of the pixels, for faces of a call and for more restorations a second.
 pub const DEFAULT_LIVE_MODEL: &str = "facerestore-live.safetensors";
-/// The detector used when the property `detector` is not set.
-pub const DEFAULT_DETECTOR: &str = "face_detection_yunet_2023mar.onnx";
 
 /// How many folders above the plugin's own are searched: enough for `target/release` in a checkout and for
 /// `lib/x86_64-linux-gnu/gstreamer-1.0` under an installation prefix.
@@ -29,7 +27,7 @@ pub const MODEL: Resource = Resource { property: "model", file: DEFAULT_MODEL };
 /// The restoration model of live mode.
 pub const LIVE_MODEL: Resource = Resource { property: "model", file: DEFAULT_LIVE_MODEL };
 /// The face detector.
-pub const DETECTOR: Resource = Resource { property: "detector", file: DEFAULT_DETECTOR };
+pub const DETECTOR: Resource = Resource { property: "detector", file: face_detect::DETECTOR_FILE };
 
 impl Resource {
     /// `chosen` (the property's value) if set; else the shipped file, looked for in the folder of `plugin`, in `models`

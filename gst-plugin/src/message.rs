@@ -1,9 +1,9 @@
 //! The element message `facerestore`: which faces have come, gone and been restored.
 
 use face_detect::Track;
+use face_restore::FramePlan;
 
 use crate::meta::visible_box;
-use crate::pipeline::FramePlan;
 
 /// When a frame is shown, by its clock and in its stream.
 #[derive(Debug, Clone, Copy)]

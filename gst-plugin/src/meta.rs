@@ -1,14 +1,27 @@
 //! Faces as `GstVideoRegionOfInterestMeta`s on a buffer: what `attach-meta` writes, and `detector=none` reads.
 
+use std::ops::ControlFlow;
+
 use face_detect::{BoundingBox, Face, Point, Region, Track};
 use gst_video::VideoRegionOfInterestMeta;
 
-/// Adds one region of interest of type "face" for each face that is visible in the frame.
+/// Adds one region of interest of type "face" for each face that is visible in the frame, in place of those of this form that
+/// an element upstream has attached (they were read here, or are the answer of another `facerestore`); regions without
+/// landmarks, and of other types, stay.
 ///
 /// Its rectangle is the face's box clipped to the frame. Its parameter structure is named "face" and has `id` (uint64, the
 /// same for the same face in every frame), `score` (double, 0 to 1) and `landmarks`: an array of five arrays (x, y) of doubles in frame pixels, the eye on the image's
 /// left, the eye on the right, nose tip, left and right corner of the mouth.
 pub fn attach_faces(buffer: &mut gst::BufferRef, tracks: &[Track], width: u32, height: u32) {
+    buffer.foreach_meta_mut(|mut meta| {
+        let is_ours =
+            meta.downcast_ref::<VideoRegionOfInterestMeta>().is_some_and(|meta| face_of(meta).is_some());
+        ControlFlow::Continue(if is_ours {
+            gst::buffer::BufferMetaForeachAction::Remove
+        } else {
+            gst::buffer::BufferMetaForeachAction::Keep
+        })
+    });
     for track in tracks {
         let Some(bounds) = visible_box(&track.face.bbox, width, height) else { continue };
         let rectangle = (bounds.x as u32, bounds.y as u32, bounds.width as u32, bounds.height as u32);

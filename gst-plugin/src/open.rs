@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use face_detect::FaceDetector;
+use face_restore::{FaceStream, Finder, LiveWorker, Scene, TemporalRestorer};
 use restore_core::{
-    DeviceChoice, DiffusionRestorer, Restorer, RestorerOptions, TorchScriptOptions, TorchScriptRestorer,
+    DeviceChoice, DiffusionOptions, DiffusionRestorer, Restorer, TorchScriptOptions, TorchScriptRestorer,
 };
 
 use crate::error::StartError;
 use crate::facerestore::choices::Mode;
 use crate::facerestore::settings::ModelSettings;
 use crate::locate::{DETECTOR, LIVE_MODEL, MODEL};
-use crate::pipeline::{FaceSource, Finder, LiveRestoration, Pipeline, Restoration, Restoring};
 
 /// File name endings that mean TorchScript; every other file is taken as a checkpoint of this project.
 const TORCHSCRIPT_EXTENSIONS: [&str; 3] = ["pt", "pth", "torchscript"];
@@ -24,7 +24,7 @@ const NO_DETECTOR: &str = "none";
 ///
 /// # Errors
 /// [`StartError`], whose text names the file or property and the remedy.
-pub fn open(settings: &ModelSettings, plugin: &Path) -> Result<(Pipeline, String), StartError> {
+pub fn open(settings: &ModelSettings, plugin: &Path) -> Result<(FaceStream, String), StartError> {
     let model = match settings.mode {
         Mode::Offline => MODEL,
         Mode::Live => LIVE_MODEL,
@@ -33,14 +33,16 @@ pub fn open(settings: &ModelSettings, plugin: &Path) -> Result<(Pipeline, String
     let finder = open_finder(settings, plugin)?;
     let restorer = open_restorer(&model, settings)?;
     let loaded = format!("{}: {}", model.display(), restorer.description());
-    let restoration = Restoration::new(restorer).map_err(|error| StartError::System(error.to_string()))?;
-    let restoring = match settings.mode {
-        Mode::Offline => Restoring::Offline(Box::new(restoration)),
-        Mode::Live => Restoring::Live(
-            LiveRestoration::start(restoration).map_err(|error| StartError::System(error.to_string()))?,
-        ),
+    let restorer = TemporalRestorer::new(restorer).map_err(|error| StartError::System(error.to_string()))?;
+    let stream = match settings.mode {
+        Mode::Offline => FaceStream::offline(Scene::new(finder), restorer),
+        Mode::Live => {
+            let worker = LiveWorker::start(restorer);
+            let worker = worker.map_err(|error| StartError::System(error.to_string()))?;
+            FaceStream::live(Scene::new(finder), worker)
+        }
     };
-    Ok((Pipeline::new(FaceSource::new(finder), restoring), loaded))
+    Ok((stream, loaded))
 }
 
 fn open_finder(settings: &ModelSettings, plugin: &Path) -> Result<Finder, StartError> {
@@ -70,7 +72,7 @@ fn open_restorer(model: &Path, settings: &ModelSettings) -> Result<Box<dyn Resto
         };
         return Ok(Box::new(TorchScriptRestorer::open(model, &options)?));
     }
-    let options = RestorerOptions {
+    let options = DiffusionOptions {
         device,
         precision: Some(settings.precision.into()),
         steps: (settings.steps > 0).then_some(settings.steps as usize),

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::pipeline::FramePlan;
-use crate::timing::STAGES;
+use face_restore::{FramePlan, STAGES};
 
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,9 +140,9 @@ impl fmt::Display for Stats {
 
 #[cfg(test)]
 mod tests {
+    use face_restore::{Changes, Timings};
+
     use super::*;
-    use crate::pipeline::Changes;
-    use crate::timing::Timings;
 
     #[test]
     fn stage_times_are_means_over_the_frames_where_the_stage_ran() {

@@ -15,7 +15,7 @@ use crate::{
 
 /// How to run a model; the defaults are the model's own.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RestorerOptions {
+pub struct DiffusionOptions {
     /// Where to compute.
     pub device: DeviceChoice,
     /// In which precision; `None` is [`Precision::Auto`].
@@ -56,7 +56,7 @@ impl DiffusionRestorer {
     /// # Errors
     /// [`RestoreError::Io`] or [`RestoreError::Model`] when the file cannot be used, [`RestoreError::Device`] when the
     /// device cannot, [`RestoreError::Config`] when the number of steps is out of range.
-    pub fn open(path: &Path, options: &RestorerOptions) -> Result<Self, RestoreError> {
+    pub fn open(path: &Path, options: &DiffusionOptions) -> Result<Self, RestoreError> {
         Self::new(&Checkpoint::open(path)?, path, options)
     }
 
@@ -67,7 +67,7 @@ impl DiffusionRestorer {
     pub fn new(
         checkpoint: &Checkpoint,
         path: &Path,
-        options: &RestorerOptions,
+        options: &DiffusionOptions,
     ) -> Result<Self, RestoreError> {
         let config = checkpoint.config.clone();
         let device = options.device.resolve()?;

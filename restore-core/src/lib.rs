@@ -24,7 +24,7 @@ pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;
 pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
 pub use device::{DeviceChoice, Precision, cpu_has_fast_bf16, device_name};
-pub use diffusion::{DiffusionRestorer, RestorerOptions};
+pub use diffusion::{DiffusionOptions, DiffusionRestorer};
 pub use error::RestoreError;
 pub use noise::seeded_noise;
 pub use restorer::{Restorer, WarmStart, faces_from_bytes, faces_from_rgb8, faces_to_rgb8};

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use common::{small_model, wave};
 use restore_core::{
-    DeviceChoice, DiffusionRestorer, PixelRange, Precision, RestoreError, Restorer, RestorerOptions, Sampler,
-    TorchScriptOptions, TorchScriptRestorer, UNet, WarmStart, seeded_noise,
+    DeviceChoice, DiffusionOptions, DiffusionRestorer, PixelRange, Precision, RestoreError, Restorer,
+    Sampler, TorchScriptOptions, TorchScriptRestorer, UNet, WarmStart, seeded_noise,
 };
 use tch::{CModule, Device, Kind, Tensor};
 
-fn cpu(precision: Precision) -> RestorerOptions {
-    RestorerOptions { device: DeviceChoice::Cpu, precision: Some(precision), ..RestorerOptions::default() }
+fn cpu(precision: Precision) -> DiffusionOptions {
+    DiffusionOptions { device: DeviceChoice::Cpu, precision: Some(precision), ..DiffusionOptions::default() }
 }
 
-fn small_restorer(options: &RestorerOptions) -> DiffusionRestorer {
+fn small_restorer(options: &DiffusionOptions) -> DiffusionRestorer {
     DiffusionRestorer::new(&small_model(), Path::new("small"), options).unwrap()
 }
 
@@ -58,7 +58,7 @@ fn batches_of_any_size_agree_with_single_faces() {
 #[test]
 fn a_warm_start_is_the_start_noised_to_its_level() {
     let checkpoint = small_model();
-    let options = RestorerOptions { steps: Some(1), ..cpu(Precision::Fp32) };
+    let options = DiffusionOptions { steps: Some(1), ..cpu(Precision::Fp32) };
     let restorer = DiffusionRestorer::new(&checkpoint, Path::new("small"), &options).unwrap();
     let (faces, start) = (faces(2), wave(&[2, 3, 32, 32], 0.37, 1.0));
     let warm = WarmStart { faces: &start, gamma: 0.7 };
@@ -111,9 +111,9 @@ fn several_threads_may_use_one_restorer() {
 fn steps_and_sampler_come_from_the_model_unless_given() {
     let restorer = small_restorer(&cpu(Precision::Fp32));
     assert_eq!(restorer.steps(), 2);
-    let ten = small_restorer(&RestorerOptions { steps: Some(10), ..cpu(Precision::Fp32) });
+    let ten = small_restorer(&DiffusionOptions { steps: Some(10), ..cpu(Precision::Fp32) });
     assert_eq!(ten.steps(), 10);
-    let ddim = small_restorer(&RestorerOptions { sampler: Some(Sampler::Ddim), ..cpu(Precision::Fp32) });
+    let ddim = small_restorer(&DiffusionOptions { sampler: Some(Sampler::Ddim), ..cpu(Precision::Fp32) });
     let results: Vec<Tensor> =
         [&restorer, &ten, &ddim].iter().map(|r| r.restore(&faces(1), &[0]).unwrap()).collect();
     assert!(!results[0].equal(&results[1]) && !results[0].equal(&results[2]));
@@ -126,7 +126,7 @@ fn steps_and_sampler_come_from_the_model_unless_given() {
     let error = DiffusionRestorer::new(
         &small_model(),
         Path::new("small"),
-        &RestorerOptions { steps: Some(2000), ..cpu(Precision::Fp32) },
+        &DiffusionOptions { steps: Some(2000), ..cpu(Precision::Fp32) },
     )
     .map(|_| ())
     .unwrap_err();
@@ -223,10 +223,10 @@ fn cuda_agrees_with_the_cpu() {
         .view([1, 3, size, size]);
     let expected = reference.restore(&face, &[1]).unwrap();
     for (precision, levels) in [(Precision::Fp32, 1.0), (Precision::Bf16, 4.0)] {
-        let options = RestorerOptions {
+        let options = DiffusionOptions {
             device: DeviceChoice::Cuda(0),
             precision: Some(precision),
-            ..RestorerOptions::default()
+            ..DiffusionOptions::default()
         };
         let restored = DiffusionRestorer::open(&model, &options).unwrap().restore(&face, &[1]).unwrap();
         let error = (restored - &expected).abs().max().double_value(&[]) * 127.5;

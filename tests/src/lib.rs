@@ -11,6 +11,7 @@ mod picture;
 mod pipeline;
 mod program;
 mod rig;
+mod synchronised;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -23,6 +24,7 @@ pub use picture::{FACE, Picture, SKIN};
 pub use pipeline::{Recording, element, first_message, on_bus, play_to_end, shipped_element, wait_for};
 pub use program::{Output, example, gst_program, plugin_folder, target_folder};
 pub use rig::{FRAME_TIME, Rig, address, bytes};
+pub use synchronised::{Punctuality, punctuality};
 
 /// Initialises GStreamer and registers the element, once.
 pub fn init() {

@@ -24,6 +24,8 @@ const HIDING_OVERLAP: f32 = 0.3;
 const MEETING_OVERLAP: f32 = 0.02;
 /// Detector runs in a row that may miss a face which flow still follows.
 const LARGEST_MISSES: u32 = 2;
+/// After a longer gap between two frames flow may have followed anything: the detector is asked at once.
+const LONGEST_GAP: Duration = Duration::from_millis(500);
 /// A picture without a face in which nothing changes is searched again after so many intervals.
 const LONGEST_REST: u32 = 6;
 
@@ -31,7 +33,7 @@ const LONGEST_REST: u32 = 6;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackOptions {
     /// Every how many frames the detector is asked, at least 1; more often when a face has been
-    /// lost. A new face is seen after so many frames at the latest. Above 1 the detector rests while a picture without a face
+    /// lost, or after a gap of more than half a second. A new face is seen after so many frames at the latest. Above 1 the detector rests while a picture without a face
     /// stands still.
     pub detection_interval: u32,
     /// How long a face that is out of sight, or that the detector no longer confirms, keeps its track.
@@ -63,6 +65,8 @@ impl TrackOptions {
 #[derive(Default)]
 pub struct FaceTracker {
     next_id: u64,
+    /// Time since the first frame, by the intervals between frames.
+    now: Duration,
     clock: FrameClock,
     scene_cuts: SceneCutDetector,
     /// The last frame's picture; the next one is followed from there.
@@ -82,9 +86,16 @@ impl FaceTracker {
         Self::default()
     }
 
-    /// Ends all tracks: after a seek, a flush or a change of format. The ids go on.
+    /// Ends all tracks: after a seek, a flush or a change of format. The ids and [`now`](Self::now) go on.
     pub fn reset(&mut self) {
-        *self = Self { next_id: self.next_id, ..Self::default() };
+        *self = Self { next_id: self.next_id, now: self.now, ..Self::default() };
+    }
+
+    /// The time of the last frame, counted from the first one. It grows from frame to frame even where time stamps stand
+    /// still or run backwards.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.now
     }
 
     /// The faces of the next frame, the largest first.
@@ -115,7 +126,11 @@ impl FaceTracker {
             self.frame_size = frame_size;
         }
         let interval = self.clock.tick(time);
+        self.now += interval;
         self.since_detection = self.since_detection.map(|frames| frames.saturating_add(1));
+        if interval > LONGEST_GAP {
+            self.since_detection = None;
+        }
         if self.scene_cuts.is_cut(picture.grey())? {
             self.tracked.clear();
             self.since_detection = None;

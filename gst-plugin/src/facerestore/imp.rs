@@ -1,4 +1,4 @@
-//! The element's glue: GStreamer's calls on one side, the [`Pipeline`] on the other.
+//! The element's glue: GStreamer's calls on one side, the [`Planner`] of the streaming thread on the other.
 
 /**
  * SECTION:element-facerestore
@@ -11,10 +11,13 @@
  * and #GstFaceRestore:detector it finds the shipped ones near the plugin's own file.
  *
  * With #GstFaceRestore:mode=live no frame waits for the network: a worker thread restores the newest crop of each face,
- * and every frame shows the newest detail, put where the face is now. The element then adds half a frame interval to
- * the latency that it answers, and when the machine is too slow, restorations become rarer and never frames.
+ * and every frame shows the newest detail, put where the face is now. The element then adds what finding, following and
+ * pasting have taken in the last second, with a margin, to the latency that it answers, and posts a LATENCY message when
+ * that changes; when the machine is too slow, restorations become rarer and never frames.
  *
  * When faces appear, are lost or have been restored, an element message `facerestore` says so, with ids and boxes.
+ *
+ * In interlaced video each field is restored as a picture of its own, so that no field gets anything of the other.
  *
  * A frame that cannot be restored passes untouched and a warning message is posted. A frame that is already too late
  * for the sink passes untouched too, and a QoS message is posted. No frame is dropped, unless the base class is told to
@@ -31,9 +34,11 @@
  * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! facerestore model=GFPGANv1.4.torchscript draw-boxes=true ! videoconvert ! autovideosink
  * ]| Uses a network of one's own, and shows what was found.
  */
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
+use face_restore::FramePlan;
 use gst::glib;
 use gst::prelude::*;
 use gst_base::prelude::*;
@@ -41,44 +46,189 @@ use gst_base::subclass::BaseTransformMode;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
+use super::planner::Planner;
 use super::properties::PROPERTIES;
 use super::settings::{FrameSettings, Settings};
-use crate::draw::draw_faces;
+use crate::error::FrameError;
 use crate::locate::plugin_file;
-use crate::meta::attach_faces;
+use crate::message::{FrameTimes, faces_changed};
 use crate::open::open;
-use crate::pipeline::{FramePlan, Pipeline};
-use crate::pixels::{FORMATS, FrameViewMut, Layout, apply};
+use crate::pixels::FORMATS;
 use crate::qos::Qos;
 use crate::stats::{Outcome, Stats};
-use crate::timing::{Stage, Timings};
 
-pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("facerestore", gst::DebugColorFlags::empty(), Some("Face restoration"))
 });
 
-/// What exists between `start` and `stop`.
-pub(super) struct State {
-    pub(super) pipeline: Pipeline,
-    pub(super) video: Option<(VideoInfo, Layout)>,
-    /// What to do to the buffer that is being transformed, and the settings it was made with.
-    pub(super) planned: Option<(FramePlan, FrameSettings)>,
-    /// The time of frames without a timestamp.
-    pub(super) started: Instant,
-}
+/// A warning is posted for the first failure and then for each of this many.
+const FAILURES_PER_WARNING: u64 = 100;
 
-/// Lock order: `state` may be held while `settings`, `qos` or `stats` is taken, none of which is held for long.
+/// What the streaming thread works with is apart from what properties, queries and events of other threads read and write,
+/// so that none of these ever waits for the network. The mutexes but the last are held for a copy, and taken after that one.
 #[derive(Default)]
 pub struct FaceRestore {
-    pub(super) settings: Mutex<Settings>,
-    pub(super) state: Mutex<Option<State>>,
-    pub(super) qos: Mutex<Qos>,
-    pub(super) stats: Mutex<Stats>,
+    settings: Mutex<Settings>,
+    qos: Mutex<Qos>,
+    stats: Mutex<Stats>,
+    /// Added to the latency, in nanoseconds.
+    latency: AtomicU64,
+    /// A seek or a flush has come: the streaming thread forgets the faces before the next frame.
+    is_forgetful: AtomicBool,
+    /// Of the streaming thread alone, between `start` and `stop`: nobody ever waits for this lock.
+    planner: Mutex<Option<Planner>>,
 }
 
 /// A panic elsewhere must not take the element down: the values behind these locks stay valid at every step.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is to be told once a frame is planned.
+#[derive(Default)]
+struct News {
+    message: Option<gst::Structure>,
+    worker_failure: Option<FrameError>,
+}
+
+impl FaceRestore {
+    fn times(&self, buffer: &gst::BufferRef) -> FrameTimes {
+        let segment = self.obj().segment();
+        let segment = segment.downcast_ref::<gst::ClockTime>();
+        FrameTimes {
+            timestamp: buffer.pts(),
+            running_time: segment.and_then(|segment| segment.to_running_time(buffer.pts())),
+            stream_time: segment.and_then(|segment| segment.to_stream_time(buffer.pts())),
+        }
+    }
+
+    /// Plans a buffer, unless it is to pass untouched. What is planned is in the planner afterwards.
+    fn plan(&self, buffer: &gst::BufferRef, times: &FrameTimes) {
+        if let Some(stream_time) = times.stream_time
+            && let Err(error) = self.obj().sync_values(stream_time)
+        {
+            gst::warning!(CAT, imp = self, "controlled properties were not updated: {error}");
+        }
+        let lateness = lock(&self.qos).lateness(times.running_time);
+        if let Some(lateness) = lateness {
+            self.pass_late(buffer, times, lateness);
+            return;
+        }
+        let settings = lock(&self.settings).frame;
+        if !settings.wants_faces() {
+            lock(&self.stats).record(Outcome::Bypassed, &FramePlan::default());
+            return;
+        }
+        match self.plan_frame(buffer, times, settings) {
+            Ok(news) => self.tell(news),
+            Err(error) => self.pass_failed(&error),
+        }
+    }
+
+    fn plan_frame(
+        &self,
+        buffer: &gst::BufferRef,
+        times: &FrameTimes,
+        settings: FrameSettings,
+    ) -> Result<News, FrameError> {
+        let mut planner = lock(&self.planner);
+        let Some(planner) = planner.as_mut() else { return Ok(News::default()) };
+        let size = planner.size().unwrap_or_default();
+        // Running time grows in reverse playback too.
+        let plan = planner.plan(buffer, times.running_time.or(times.timestamp), settings)?;
+        let mut news = News { worker_failure: plan.worker_failure.take().map(Into::into), message: None };
+        let changes = &plan.changes;
+        // In offline mode every face is restored in every frame: that is no news.
+        let is_news = !(changes.appeared.is_empty() && changes.lost.is_empty())
+            || plan.worker.is_some() && !changes.restored.is_empty();
+        if is_news {
+            news.message = Some(faces_changed(plan, times, size));
+        }
+        if planner.is_idle() {
+            planner.record_bypassed(|plan| lock(&self.stats).record(Outcome::Bypassed, plan));
+        }
+        Ok(news)
+    }
+
+    /// Posts what became of the faces, and what went wrong in the worker.
+    fn tell(&self, news: News) {
+        if let Some(error) = news.worker_failure {
+            lock(&self.stats).record_worker_failure();
+            self.warn(
+                "The worker could not restore a face, and frames show what it restored before",
+                "restoration failed",
+                &error,
+            );
+        }
+        if let Some(structure) = news.message {
+            let message = gst::message::Element::builder(structure).src(&*self.obj());
+            // Fails only while the element has no bus.
+            let _ = self.obj().post_message(message.build());
+        }
+    }
+
+    /// The sink is too late for this buffer: the faces pause.
+    fn pass_late(&self, buffer: &gst::BufferRef, times: &FrameTimes, lateness: i64) {
+        lock(&self.stats).record(Outcome::Late, &FramePlan::default());
+        let (processed, late) = lock(&self.stats).processed_and_late();
+        let proportion = lock(&self.qos).proportion();
+        gst::debug!(CAT, imp = self, "late by {lateness} ns, passed unrestored: {buffer:?}");
+        let message = gst::message::Qos::builder(false)
+            .running_time(times.running_time)
+            .stream_time(times.stream_time)
+            .timestamp(buffer.pts())
+            .duration(buffer.duration())
+            .values(lateness, proportion, 1_000_000)
+            .stats(gst::format::Buffers::from_u64(processed), gst::format::Buffers::from_u64(late))
+            .src(&*self.obj())
+            .build();
+        // Fails only while the element has no bus.
+        let _ = self.obj().post_message(message);
+    }
+
+    fn pass_failed(&self, error: &FrameError) {
+        lock(&self.stats).record(Outcome::Failed, &FramePlan::default());
+        self.warn("A frame could not be restored and passes unchanged", "frame passed unrestored", error);
+    }
+
+    fn warn(&self, text: &str, log: &str, error: &FrameError) {
+        let failures = lock(&self.stats).failures();
+        gst::warning!(CAT, imp = self, "{log} (failure {failures}): {error}");
+        if failures % FAILURES_PER_WARNING == 1 {
+            gst::element_imp_warning!(
+                self,
+                gst::StreamError::Failed,
+                ("{text}: {error}"),
+                [
+                    "failure {failures} since the start; a message is posted for each {FAILURES_PER_WARNING}th: {error:?}"
+                ]
+            );
+        }
+    }
+
+    /// The buffer under way leaves.
+    fn end(&self, running_time: Option<gst::ClockTime>) {
+        let changed = lock(&self.planner).as_mut().and_then(|planner| planner.end(running_time));
+        if let Some(latency) = changed {
+            gst::info!(CAT, imp = self, "adds {latency:?} to the latency");
+            self.answer_latency(latency);
+        }
+    }
+
+    /// Gives queries another answer, and asks the application to make them.
+    fn answer_latency(&self, latency: Duration) {
+        let nanoseconds = latency.as_nanos() as u64;
+        if self.latency.swap(nanoseconds, Ordering::Relaxed) != nanoseconds {
+            // Fails only while the element has no bus.
+            let _ = self.obj().post_message(gst::message::Latency::builder().src(&*self.obj()).build());
+        }
+    }
+
+    /// After a seek or a flush nothing that was known about earlier frames holds.
+    fn forget_stream(&self) {
+        *lock(&self.qos) = Qos::default();
+        self.is_forgetful.store(true, Ordering::Relaxed);
+    }
 }
 
 #[glib::object_subclass]
@@ -148,20 +298,21 @@ impl BaseTransformImpl for FaceRestore {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = lock(&self.settings).model.clone();
-        let (pipeline, loaded) = open(&settings, &plugin_file(self.obj().factory())).map_err(|error| {
+        let (stream, loaded) = open(&settings, &plugin_file(self.obj().factory())).map_err(|error| {
             gst::error!(CAT, imp = self, "{error}");
             error.to_message()
         })?;
         gst::info!(CAT, imp = self, "loaded {loaded}");
-        *lock(&self.state) = Some(State { pipeline, video: None, planned: None, started: Instant::now() });
+        *lock(&self.planner) = Some(Planner::new(stream));
         *lock(&self.stats) = Stats::default();
         *lock(&self.qos) = Qos::default();
+        self.latency.store(0, Ordering::Relaxed);
         Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         gst::info!(CAT, imp = self, "summary: {}", *lock(&self.stats));
-        *lock(&self.state) = None;
+        *lock(&self.planner) = None;
         Ok(())
     }
 
@@ -186,7 +337,7 @@ impl BaseTransformImpl for FaceRestore {
         if direction == gst::PadDirection::Src
             && let gst::QueryViewMut::Latency(latency) = query.view_mut()
         {
-            let own = self.latency();
+            let own = gst::ClockTime::from_nseconds(self.latency.load(Ordering::Relaxed));
             let (live, least, most) = latency.result();
             latency.set(live, least + own, most.map(|most| most + own));
         }
@@ -196,22 +347,28 @@ impl BaseTransformImpl for FaceRestore {
     /// Does all the work on the buffer as it is, so that the base class makes it writable (copies it, if others hold
     /// it) only when there is something to change.
     fn before_transform(&self, buffer: &gst::BufferRef) {
-        let planned = self.plan(buffer);
-        self.obj().set_passthrough(planned.is_none());
-        if let Some(state) = lock(&self.state).as_mut() {
-            state.planned = planned;
+        let times = self.times(buffer);
+        if let Some(planner) = lock(&self.planner).as_mut() {
+            planner.begin();
+            if self.is_forgetful.swap(false, Ordering::Relaxed) {
+                planner.forget();
+            }
+        }
+        self.plan(buffer, &times);
+        let is_idle = lock(&self.planner).as_ref().is_none_or(Planner::is_idle);
+        self.obj().set_passthrough(is_idle);
+        if is_idle {
+            self.end(times.running_time);
         }
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         // Maps the frame and calls `transform_frame_ip`, where the pixels change.
         let flow = self.parent_transform_ip(buffer)?;
-        if let Some(State { video: Some((info, _)), planned: Some((plan, settings)), .. }) =
-            lock(&self.state).as_ref()
-            && settings.attach_meta
-        {
-            attach_faces(buffer, &plan.tracks, info.width(), info.height());
+        if let Some(planner) = lock(&self.planner).as_ref() {
+            planner.attach(buffer);
         }
+        self.end(self.times(buffer).running_time);
         Ok(flow)
     }
 }
@@ -224,15 +381,14 @@ impl VideoFilterImpl for FaceRestore {
         _outcaps: &gst::Caps,
         _out_info: &VideoInfo,
     ) -> Result<(), gst::LoggableError> {
-        let before = self.latency();
-        if let Some(state) = lock(&self.state).as_mut() {
-            state.video = Some((info.clone(), Layout::new(info)));
+        let settings = lock(&self.settings).frame;
+        let mut latency = Duration::ZERO;
+        if let Some(planner) = lock(&self.planner).as_mut() {
+            planner.set_video(info, &settings).map_err(|error| gst::loggable_error!(CAT, "{error}"))?;
+            latency = planner.latency();
         }
         self.forget_stream();
-        if self.latency() != before {
-            // Fails only while the element has no bus.
-            let _ = self.obj().post_message(gst::message::Latency::builder().src(&*self.obj()).build());
-        }
+        self.answer_latency(latency);
         Ok(())
     }
 
@@ -240,27 +396,14 @@ impl VideoFilterImpl for FaceRestore {
         &self,
         frame: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let mut state = lock(&self.state);
-        let Some(State { video: Some((_, layout)), planned: Some((plan, settings)), .. }) = state.as_mut()
-        else {
-            return Ok(gst::FlowSuccess::Ok);
+        let result = match lock(&self.planner).as_mut() {
+            Some(planner) => planner.apply(frame).map(|plan| {
+                plan.into_iter().for_each(|plan| lock(&self.stats).record(Outcome::Changed, plan));
+            }),
+            None => Ok(()),
         };
-        let mut timings = std::mem::take::<Timings>(&mut plan.timings);
-        let changed = timings.time(Stage::Paste, || {
-            let mut view = FrameViewMut::new(layout, frame)?;
-            apply(&mut view, &plan.corrections)?;
-            if settings.draw_boxes {
-                draw_faces(&mut view, &plan.tracks);
-            }
-            Ok(())
-        });
-        plan.timings = timings;
-        match changed {
-            Ok(()) => self.record(Outcome::Changed, plan),
-            Err(error) => {
-                drop(state);
-                self.pass_failed(&error);
-            }
+        if let Err(error) = result {
+            self.pass_failed(&error);
         }
         Ok(gst::FlowSuccess::Ok)
     }

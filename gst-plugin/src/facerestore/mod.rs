@@ -4,8 +4,8 @@ use gst::glib;
 use gst::prelude::*;
 
 pub(crate) mod choices;
-mod frame;
 mod imp;
+mod planner;
 mod properties;
 pub(crate) mod settings;
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use face_detect::{DetectOptions, PasteOptions};
+use face_restore::{FrameOptions, TemporalOptions};
 use gst::glib;
 use gst::prelude::*;
 
 use super::choices::{Mode, Precision, Sampler, TorchScriptRange};
-use crate::pipeline::{FrameOptions, RestoreOptions};
 
 pub(super) const DEFAULT_DEVICE: &str = "auto";
 pub(super) const DEFAULT_STRENGTH: f64 = 1.0;
@@ -137,7 +137,7 @@ impl FrameSettings {
                 ..Default::default()
             },
             detection_interval: self.detection_interval,
-            restore: RestoreOptions { seed: self.seed, temporal: self.temporal as f32 },
+            temporal: TemporalOptions { seed: self.seed, persistence: self.temporal as f32 },
             paste: PasteOptions { strength: self.strength as f32, keep_color: self.keep_color },
             max_age: Duration::from_millis(self.max_age.into()),
         }

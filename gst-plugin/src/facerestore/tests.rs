@@ -38,6 +38,16 @@ impl Element {
         Self { harness, element, bus, _model: model }
     }
 
+    /// The ids in a field of the element messages that have come since this was asked last.
+    fn told(&self, field: &str) -> Vec<u64> {
+        let messages = std::iter::from_fn(|| self.bus.pop_filtered(&[gst::MessageType::Element]));
+        let ids = messages.flat_map(|message| {
+            let ids = message.structure().unwrap().get::<gst::Array>(field).unwrap();
+            ids.iter().map(|id| id.get::<u64>().unwrap()).collect::<Vec<_>>()
+        });
+        ids.collect()
+    }
+
     fn push(&mut self, buffer: gst::Buffer) -> gst::Buffer {
         self.harness.push_and_pull(buffer).unwrap()
     }
@@ -189,6 +199,7 @@ fn a_start_that_fails_says_which_file_or_property_and_what_to_do() {
         }
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
+        assert!(element.set_state(gst::State::Ready).is_ok(), "the networks are loaded after READY");
         assert!(element.set_state(gst::State::Paused).is_err(), "{properties:?}");
         let message = bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
         let gst::MessageView::Error(error) = message.view() else { unreachable!() };
@@ -197,4 +208,232 @@ fn a_start_that_fails_says_which_file_or_property_and_what_to_do() {
         element.set_bus(None);
         element.set_state(gst::State::Null).unwrap();
     }
+}
+
+fn qos(timestamp: gst::ClockTime, jitter: i64) -> gst::Event {
+    gst::event::Qos::new(gst::QOSType::Underflow, 3.0, jitter, timestamp)
+}
+
+#[test]
+fn a_late_frame_is_a_pause_in_the_faces_lives() {
+    let mut element = Element::new(&[]);
+    element.push(astronaut(0));
+    assert_eq!(element.told("appeared").len(), 1);
+    element.harness.push_upstream_event(qos(gst::ClockTime::ZERO, 100_000_000));
+    for frame in 1..=2 {
+        assert!(bytes(&element.push(astronaut(frame))) == bytes(&astronaut(frame)), "late");
+    }
+    assert!(bytes(&element.push(astronaut(3))) != bytes(&astronaut(3)), "in time again");
+    assert!(element.told("lost").is_empty(), "nobody went");
+    assert_eq!((element.stats("late-frames"), element.stats("tracks")), (2, 1));
+}
+
+#[test]
+fn a_frame_that_fails_is_a_pause_in_the_faces_lives() {
+    let mut element = Element::new(&[]);
+    element.push(astronaut(0));
+    element.push(buffer(vec![7; 1000], 1));
+    element.push(astronaut(2));
+    assert_eq!((element.stats("failures"), element.stats("tracks")), (1, 1));
+    assert!(element.told("lost").is_empty());
+}
+
+/// The reference of the metadata: whose ids are on the buffer.
+fn ids(buffer: &gst::BufferRef) -> Vec<u64> {
+    let metas = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+    metas.filter_map(|meta| meta.param("face")?.get::<u64>("id").ok()).collect()
+}
+
+#[test]
+fn faces_that_came_as_metadata_leave_once() {
+    let attach = ("attach-meta", true.to_value());
+    let mut first = Element::new(std::slice::from_ref(&attach));
+    let told = first.push(astronaut(0));
+    assert_eq!(ids(&told).len(), 1);
+    for (detector, name) in [(Some("none"), "told by the first"), (None, "looking for itself")] {
+        let mut properties = vec![attach.clone()];
+        properties.extend(detector.map(|detector| ("detector", detector.to_value())));
+        let mut second = Element::new(&properties);
+        let mut input = told.copy_deep().unwrap();
+        VideoRegionOfInterestMeta::add(input.get_mut().unwrap(), "car", (1, 2, 3, 4));
+        let output = second.push(input);
+        assert_eq!(second.stats("faces"), 1, "{name}");
+        let metas: Vec<_> = output.iter_meta::<VideoRegionOfInterestMeta>().map(|m| m.roi_type()).collect();
+        assert_eq!(metas.iter().filter(|kind| **kind == "face").count(), 1, "{name}: {metas:?}");
+        assert!(metas.contains(&"car"), "{name}: {metas:?}");
+    }
+}
+
+/// The astronaut in the lines of one field, grey in the other's.
+fn in_one_field(top: bool) -> Vec<u8> {
+    let astronaut = fixtures::astronaut();
+    let mut bytes = astronaut.data_bytes().unwrap().to_vec();
+    for line in bytes.chunks_exact_mut(512 * 3).skip(usize::from(top)).step_by(2) {
+        line.fill(128);
+    }
+    bytes
+}
+
+#[test]
+fn each_field_of_interlaced_video_is_restored_by_itself() {
+    for (order, top) in [("top-field-first", true), ("bottom-field-first", false)] {
+        for face_on_top in [true, false] {
+            let mut element = Element::new(&[("detection-interval", 1_u32.to_value())]);
+            element
+                .harness
+                .set_src_caps_str(&format!("{CAPS},interlace-mode=interleaved,field-order={order}"));
+            let input = in_one_field(face_on_top);
+            let output = bytes(&element.push(buffer(input.clone(), 0)));
+            let changed = |parity: usize| {
+                let lines = output.chunks_exact(512 * 3).zip(input.chunks_exact(512 * 3));
+                lines.skip(parity).step_by(2).filter(|(after, before)| after != before).count()
+            };
+            let (own, other) = if face_on_top { (changed(0), changed(1)) } else { (changed(1), changed(0)) };
+            assert!(
+                own > 40 && other == 0,
+                "{order} {top} {face_on_top}: {own} lines of the face, {other} of grey"
+            );
+        }
+    }
+}
+
+#[test]
+fn mixed_video_is_restored_by_fields_where_a_frame_says_so() {
+    let caps = format!("{CAPS},interlace-mode=mixed");
+    for interlaced in [true, false] {
+        let mut element = Element::new(&[]);
+        element.harness.set_src_caps_str(&caps);
+        let mut input = buffer(in_one_field(true), 0);
+        if interlaced {
+            let flags = gst_video::VideoBufferFlags::INTERLACED | gst_video::VideoBufferFlags::TFF;
+            input.get_mut().unwrap().set_flags(gst::BufferFlags::from_bits_retain(flags.bits()));
+        }
+        let output = bytes(&element.push(input));
+        let lines = output.chunks_exact(512 * 3).skip(1).step_by(2);
+        let grey = lines.filter(|line| line.iter().all(|&value| value == 128)).count();
+        // As one picture, half of its lines are grey and the face is not even found, or all of its lines change.
+        assert_eq!(grey == 256, interlaced || output == in_one_field(true), "{interlaced}: {grey}");
+    }
+}
+
+#[test]
+fn in_reverse_playback_faces_are_restored_and_stay_the_same() {
+    for mode in ["offline", "live"] {
+        let mode = (
+            "mode",
+            glib::Value::from(gst::glib::EnumClass::new::<super::Mode>().to_value_by_nick(mode).unwrap()),
+        );
+        let mut element = Element::new(&[mode.clone()]);
+        let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        segment.set_rate(-1.0);
+        segment.set_start(gst::ClockTime::ZERO);
+        segment.set_stop(FRAME * 100);
+        segment.set_position(FRAME * 100);
+        assert!(element.harness.push_event(gst::event::Segment::new(&segment)));
+        let mut changed = 0;
+        for frame in (0..100).rev() {
+            changed += usize::from(bytes(&element.push(astronaut(frame))) != bytes(&astronaut(frame)));
+            if changed > 8 {
+                break;
+            }
+        }
+        assert!(changed > 8, "{changed} frames restored");
+        assert_eq!(
+            (element.stats("tracks"), element.stats("failures"), element.stats("late-frames")),
+            (1, 0, 0)
+        );
+    }
+}
+
+/// A network that works for a second or more, as offline ones do on a slow machine.
+fn slow_network(folder: &std::path::Path) -> std::path::PathBuf {
+    use tch::{CModule, Device, Kind, Tensor};
+    let path = folder.join("slow.pt");
+    let example = Tensor::zeros([1, 3, 512, 512], (Kind::Float, Device::Cpu));
+    let mut forward = |inputs: &[Tensor]| {
+        let side = inputs[0].mean(Kind::Float).expand([3000, 3000], false).contiguous();
+        let work = (0..12).fold(side, |matrix, _| matrix.matmul(&matrix) * 1e-9);
+        vec![-&inputs[0] + work.mean(Kind::Float) * 0.0]
+    };
+    CModule::create_by_tracing("Slow", "forward", &[example], &mut forward).unwrap().save(&path).unwrap();
+    path
+}
+
+#[test]
+fn queries_and_properties_are_answered_while_the_network_works() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    init();
+    let folder = tempfile::tempdir().unwrap();
+    let slow = slow_network(folder.path());
+    let mut element = Element::new(&[("model", slow.to_str().unwrap().to_value())]);
+    element.harness.set_src_caps_str(CAPS);
+    let (outside, is_out) = (element.element.clone(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let answers = scope.spawn(|| {
+            let mut answers = 0;
+            while !is_out.load(Ordering::SeqCst) {
+                let mut query = gst::query::Latency::new();
+                outside.static_pad("src").unwrap().query(&mut query);
+                outside.property::<gst::Structure>("stats");
+                outside.set_property("strength", 0.9);
+                answers += 1;
+            }
+            answers
+        });
+        assert!(bytes(&element.push(astronaut(0))) != bytes(&astronaut(0)));
+        is_out.store(true, Ordering::SeqCst);
+        let answers = answers.join().unwrap();
+        assert!(answers > 100, "{answers} answers while a frame was restored");
+    });
+}
+
+#[test]
+fn the_latency_is_nothing_offline_and_in_live_mode_what_it_takes() {
+    let latency = |element: &Element| {
+        let mut query = gst::query::Latency::new();
+        assert!(element.element.static_pad("src").unwrap().query(&mut query));
+        query.result().1
+    };
+    let offline = Element::new(&[]);
+    assert_eq!(latency(&offline), gst::ClockTime::ZERO);
+    for rate in [30, 60] {
+        let live = glib::EnumClass::new::<super::Mode>().to_value_by_nick("live").unwrap();
+        let mut element = Element::new(&[("mode", live)]);
+        element.harness.set_src_caps_str(&CAPS.replace("25/1", &format!("{rate}/1")));
+        let first = latency(&element);
+        assert!(first >= gst::ClockTime::from_mseconds(15), "{first}");
+        assert!(element.bus.pop_filtered(&[gst::MessageType::Latency]).is_some(), "it is not what it was");
+        for frame in 0..20 {
+            element.push(astronaut(frame));
+        }
+        let stats = element.element.property::<gst::Structure>("stats");
+        let last = |stage: &str| stats.get::<f64>(format!("{stage}-ms-last").as_str()).unwrap();
+        let took = last("track") + last("align") + last("paste");
+        let answered = latency(&element);
+        assert!(answered.nseconds() as f64 / 1e6 >= took, "{answered} answered, {took} ms taken");
+    }
+}
+
+#[test]
+fn a_worker_that_fails_is_not_reported_as_a_frame_that_passed() {
+    use tch::{CModule, Device, Kind, Tensor};
+    init();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failing.pt");
+    let example = Tensor::zeros([1, 3, 32, 32], (Kind::Float, Device::Cpu));
+    // Traced for 32 pixels, it cannot take the 512 of a TorchScript model's crop.
+    let mut forward = |inputs: &[Tensor]| vec![inputs[0].view([1, 3, 1024]).view([1, 3, 32, 32])];
+    CModule::create_by_tracing("Failing", "forward", &[example], &mut forward).unwrap().save(&path).unwrap();
+    let live = glib::EnumClass::new::<super::Mode>().to_value_by_nick("live").unwrap();
+    let mut element = Element::new(&[("mode", live), ("model", path.to_str().unwrap().to_value())]);
+    element.harness.set_src_caps_str(CAPS);
+    let warning = (0..200).find_map(|frame| {
+        element.push(astronaut(frame));
+        std::thread::yield_now();
+        element.bus.pop_filtered(&[gst::MessageType::Warning])
+    });
+    let warning = warning.expect("a warning within 200 frames");
+    let gst::MessageView::Warning(warning) = warning.view() else { unreachable!() };
+    let text = warning.error().to_string();
+    assert!(text.contains("worker") && !text.contains("passes unchanged"), "{text}");
 }

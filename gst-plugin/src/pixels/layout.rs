@@ -52,16 +52,33 @@ pub struct SampleRange {
     pub rows: (usize, usize),
 }
 
+/// One of the two fields of an interlaced frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// Lines 0, 2, 4, … of every plane.
+    Top,
+    /// Lines 1, 3, 5, … of every plane.
+    Bottom,
+}
+
 impl Component {
+    /// A sample covers more than a pixel.
+    #[must_use]
+    pub fn is_subsampled(&self) -> bool {
+        self.shift_x > 0 || self.shift_y > 0
+    }
+
     /// The samples that cover any pixel of `region`, which must lie within the frame.
     #[must_use]
     pub fn samples(&self, region: Region) -> SampleRange {
         let cover = |start: i32, length: i32, shift: u32| {
             (start as usize >> shift, ((start + length - 1) as usize >> shift) + 1)
         };
+        let (first, end) = cover(region.y, region.height, self.shift_y);
         SampleRange {
             columns: cover(region.x, region.width, self.shift_x),
-            rows: cover(region.y, region.height, self.shift_y),
+            // The last line of the frame may lie below the last sample of a bottom field.
+            rows: (first.min(self.rows - 1), end.min(self.rows)),
         }
     }
 }
@@ -99,6 +116,22 @@ impl Layout {
             components: [component(0), component(1), component(2)],
             colour: Colour::new(info),
         }
+    }
+
+    /// The layout of one field, seen as a picture of the frame's size: its samples cover twice the lines, those of chroma
+    /// too, which belong to the fields by turns as those of brightness do. `None` where the frame is so low that a field
+    /// has no line.
+    #[must_use]
+    pub fn field(&self, field: Field) -> Option<Self> {
+        let component = |component: &Component| {
+            let rows = match field {
+                Field::Top => component.rows.div_ceil(2),
+                Field::Bottom => component.rows / 2,
+            };
+            (rows > 0).then_some(Component { shift_y: component.shift_y + 1, rows, ..*component })
+        };
+        let [first, second, third] = self.components.each_ref().map(component);
+        Some(Self { components: [first?, second?, third?], ..*self })
     }
 
     /// Width and height of the frame in pixels.

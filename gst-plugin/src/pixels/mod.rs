@@ -4,16 +4,17 @@
 //! subsampling, and a [`Colour`] that says what they mean. Nothing else of a frame is ever touched.
 
 mod colour;
-mod frame;
 mod layout;
 mod read;
 #[cfg(test)]
 mod tests;
+mod view;
 mod write;
 
 use colour::{ChannelOrder, Colour};
-pub use frame::{FrameView, FrameViewMut};
 use layout::Component;
-pub use layout::{FORMATS, Layout};
-pub use read::{region_rgb, shrunk_bgr, shrunk_grey};
+pub use layout::{FORMATS, Field, Layout};
+#[cfg(test)]
+use read::{region_rgb, shrunk_bgr};
+pub use view::{FrameView, FrameViewMut};
 pub use write::{apply, fill};

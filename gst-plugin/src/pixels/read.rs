@@ -1,33 +1,51 @@
 //! Pictures for the networks, read from a frame: the pixels of a region, and the whole frame shrunk.
 
 use face_detect::Region;
+use face_restore::FramePixels;
 use opencv::boxed_ref::BoxedRef;
-use opencv::core::{CV_8UC, Mat, MatTraitConst, Rect, Size, ToInputArray};
+use opencv::core::{BORDER_REPLICATE, CV_8UC, Mat, MatTraitConst, Rect, Scalar, Size, ToInputArray};
 use opencv::imgproc;
 
 use super::{ChannelOrder, Component, FrameView};
-use crate::error::FrameError;
+
+impl FramePixels for FrameView<'_> {
+    fn size(&self) -> (u32, u32) {
+        self.layout().size()
+    }
+
+    fn region_rgb(&self, region: Region) -> opencv::Result<Mat> {
+        region_rgb(self, region)
+    }
+
+    fn shrunk_bgr(&self, width: u32, height: u32) -> opencv::Result<Mat> {
+        shrunk_bgr(self, width, height)
+    }
+
+    fn shrunk_grey(&self, width: u32, height: u32) -> opencv::Result<Mat> {
+        shrunk_grey(self, width, height)
+    }
+}
 
 /// The pixels of `region` as CV_8UC3, RGB. Chroma is interpolated linearly between its samples.
 ///
 /// # Errors
-/// [`FrameError::OpenCv`]; `region` must lie within the frame.
-pub fn region_rgb(frame: &FrameView, region: Region) -> Result<Mat, FrameError> {
+/// OpenCV's; `region` must lie within the frame.
+pub fn region_rgb(frame: &FrameView, region: Region) -> opencv::Result<Mat> {
     let [first, second, third] = frame.layout().components;
     let stored = [
         full_resolution(frame, &first, region)?,
         full_resolution(frame, &second, region)?,
         full_resolution(frame, &third, region)?,
     ];
-    Ok(frame.layout().colour.join(stored, ChannelOrder::Rgb)?)
+    frame.layout().colour.join(stored, ChannelOrder::Rgb)
 }
 
 /// The whole frame shrunk to `width`×`height` pixels as CV_8UC3, BGR. The planes are shrunk as they are stored and
 /// only the small picture is converted.
 ///
 /// # Errors
-/// [`FrameError::OpenCv`].
-pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> Result<Mat, FrameError> {
+/// OpenCV's.
+pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> opencv::Result<Mat> {
     let size = Size::new(width as i32, height as i32);
     let mut planes: [Option<Mat>; gst_video::VIDEO_MAX_PLANES] = Default::default();
     let mut stored = <[Mat; 3]>::default();
@@ -39,15 +57,15 @@ pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> Result<Mat, Fra
         };
         opencv::core::extract_channel(plane, channel, component.offset as i32)?;
     }
-    Ok(frame.layout().colour.join(stored, ChannelOrder::Bgr)?)
+    frame.layout().colour.join(stored, ChannelOrder::Bgr)
 }
 
 /// The brightness of the whole frame shrunk to `width`×`height` pixels as CV_8UC1: of Y'CbCr formats the plane Y' alone
 /// is read.
 ///
 /// # Errors
-/// [`FrameError::OpenCv`].
-pub fn shrunk_grey(frame: &FrameView, width: u32, height: u32) -> Result<Mat, FrameError> {
+/// OpenCV's.
+pub fn shrunk_grey(frame: &FrameView, width: u32, height: u32) -> opencv::Result<Mat> {
     let [first, ..] = &frame.layout().components;
     if frame.layout().colour.stores_rgb() {
         let mut grey = Mat::default();
@@ -58,7 +76,7 @@ pub fn shrunk_grey(frame: &FrameView, width: u32, height: u32) -> Result<Mat, Fr
 }
 
 /// Box filter when shrinking, so that small faces do not alias; linear otherwise.
-fn resized(plane: &(impl MatTraitConst + ToInputArray), size: Size) -> Result<Mat, FrameError> {
+fn resized(plane: &(impl MatTraitConst + ToInputArray), size: Size) -> opencv::Result<Mat> {
     let shrinks = size.width <= plane.cols() && size.height <= plane.rows();
     let interpolation = if shrinks { imgproc::INTER_AREA } else { imgproc::INTER_LINEAR };
     let mut result = Mat::default();
@@ -67,11 +85,11 @@ fn resized(plane: &(impl MatTraitConst + ToInputArray), size: Size) -> Result<Ma
 }
 
 /// One component at every pixel of `region`.
-fn full_resolution(frame: &FrameView, component: &Component, region: Region) -> Result<Mat, FrameError> {
+fn full_resolution(frame: &FrameView, component: &Component, region: Region) -> opencv::Result<Mat> {
     let plane = plane_mat(frame, component)?;
     let range = component.samples(region);
     // A sample more on each side, so that chroma near the region's edge is interpolated as within it.
-    let margin = usize::from(component.shift_x > 0);
+    let margin = usize::from(component.is_subsampled());
     let left = range.columns.0.saturating_sub(margin);
     let right = (range.columns.1 + margin).min(component.columns);
     let top = range.rows.0.saturating_sub(margin);
@@ -80,7 +98,7 @@ fn full_resolution(frame: &FrameView, component: &Component, region: Region) -> 
         Mat::roi(&plane, Rect::new(left as i32, top as i32, (right - left) as i32, (bottom - top) as i32))?;
     let mut channel = Mat::default();
     opencv::core::extract_channel(&samples, &mut channel, component.offset as i32)?;
-    if component.shift_x == 0 && component.shift_y == 0 {
+    if !component.is_subsampled() {
         return Ok(channel);
     }
     let size = Size::new(channel.cols() << component.shift_x, channel.rows() << component.shift_y);
@@ -92,11 +110,19 @@ fn full_resolution(frame: &FrameView, component: &Component, region: Region) -> 
         region.width,
         region.height,
     );
-    Ok(Mat::roi(&enlarged, within)?.try_clone()?)
+    // The last lines of a frame may have no sample in the bottom field, which ends a line earlier.
+    let missing = within.y + within.height - enlarged.rows();
+    if missing > 0 {
+        let mut whole = Mat::default();
+        let nothing = Scalar::default();
+        opencv::core::copy_make_border(&enlarged, &mut whole, 0, missing, 0, 0, BORDER_REPLICATE, nothing)?;
+        enlarged = whole;
+    }
+    Mat::roi(&enlarged, within)?.try_clone()
 }
 
 /// The plane that holds `component`, all its channels, without a copy.
-fn plane_mat<'a>(frame: &FrameView<'a>, component: &Component) -> Result<BoxedRef<'a, Mat>, FrameError> {
+fn plane_mat<'a>(frame: &FrameView<'a>, component: &Component) -> opencv::Result<BoxedRef<'a, Mat>> {
     let (bytes, stride) = frame.plane(component.plane);
     // SAFETY: FrameView has checked that each of the `rows` rows of `columns` samples lies within `bytes`; the
     // returned reference carries the lifetime of `bytes` and only allows reading.

@@ -339,3 +339,89 @@ fn memory_or_corrections_that_do_not_fit_are_refused_before_a_byte_changes() {
     assert!(matches!(apply(&mut frame.view_mut(), &[good, outside]), Err(FrameError::Layout(_))));
     assert!(frame.planes == before);
 }
+
+/// A frame of two fields: the lines of `top` and `bottom`, each a frame of half the height, by turns in every plane.
+fn interleaved(top: &TestFrame, bottom: &TestFrame, info: &VideoInfo) -> TestFrame {
+    let planes = top.planes.iter().zip(&bottom.planes).zip(top.strides).map(|((top, bottom), stride)| {
+        let pairs = top.chunks_exact(stride).zip(bottom.chunks_exact(stride));
+        pairs.flat_map(|(top, bottom)| [top, bottom].concat()).collect()
+    });
+    TestFrame { layout: Layout::new(info), planes: planes.collect(), strides: top.strides }
+}
+
+/// The lines of one field in every plane.
+fn lines(frame: &TestFrame, field: Field) -> Vec<Vec<u8>> {
+    let first = if field == Field::Top { 0 } else { 1 };
+    let planes = frame.planes.iter().zip(frame.strides);
+    planes
+        .map(|(plane, stride)| plane.chunks_exact(stride).skip(first).step_by(2).collect::<Vec<_>>().concat())
+        .collect()
+}
+
+#[test]
+fn a_field_is_read_and_changed_without_the_other_in_every_format() {
+    // Twice the height of a field; the fields of 4:2:0 have 18 lines of chroma each.
+    let (width, height) = (64, 72);
+    let face = photo(width, height / 2);
+    let mut negative = Mat::default();
+    opencv::core::bitwise_not_def(&face, &mut negative).unwrap();
+    for (info, half) in infos(width, height).iter().zip(infos(width, height / 2)) {
+        let [face_field, negative_field] =
+            [&face, &negative].map(|picture| TestFrame::convert(picture, &half, 3));
+        for (field, frame) in [
+            (Field::Top, interleaved(&face_field, &negative_field, info)),
+            (Field::Bottom, interleaved(&negative_field, &face_field, info)),
+        ] {
+            let name = format!("{} {} {field:?}", info.name(), info.colorimetry());
+            let layout = frame.layout.field(field).unwrap();
+            let view = frame.view();
+            let read = region_rgb(&view.field(&layout, field).unwrap(), whole(width, height)).unwrap();
+            let mut expected = Mat::default();
+            let size = Size::new(width, height);
+            imgproc::resize(&face, &mut expected, size, 0.0, 0.0, imgproc::INTER_LINEAR).unwrap();
+            let difference = mean_difference(&read, &expected);
+            let limit = if info.is_rgb() { 0.5 } else { 3.0 };
+            assert!(difference <= limit, "{name}: {difference}; the other field would be a hundred");
+
+            let mut changed = interleaved(&face_field, &negative_field, info);
+            changed.planes.clone_from(&frame.planes);
+            let brighter = correction(whole(width, height), |_, _| [9.0; 3]);
+            let mut whole_view = changed.view_mut();
+            apply(&mut whole_view.field(&layout, field).unwrap(), std::slice::from_ref(&brighter)).unwrap();
+            let opposite = if field == Field::Top { Field::Bottom } else { Field::Top };
+            assert!(lines(&changed, opposite) == lines(&frame, opposite), "{name}: the other field changed");
+            // As the field alone would be changed.
+            let mut alone = TestFrame::convert(&face, &half, 3);
+            let brighter = correction(whole(width, height / 2), |_, _| [9.0; 3]);
+            apply(&mut alone.view_mut(), std::slice::from_ref(&brighter)).unwrap();
+            assert!(lines(&changed, field) == alone.planes, "{name}");
+        }
+    }
+}
+
+#[test]
+fn fields_of_odd_and_of_tiny_frames_stay_within_their_lines() {
+    for (width, height) in [(97, 73), (31, 70), (5, 7), (3, 5), (4, 4), (1, 3)] {
+        let picture = photo(width, height);
+        for info in infos(width, height) {
+            let mut frame = TestFrame::convert(&picture, &info, 2);
+            for field in [Field::Top, Field::Bottom] {
+                let Some(layout) = frame.layout.field(field) else { continue };
+                let view = frame.view();
+                let part = view.field(&layout, field).unwrap();
+                let last = Region { x: 0, y: height - 1, width, height: 1 };
+                for region in [whole(width, height), last] {
+                    let read = region_rgb(&part, region).unwrap();
+                    assert_eq!((read.cols(), read.rows()), (region.width, region.height));
+                }
+                shrunk_bgr(&part, 8, 8).unwrap();
+                let brighter =
+                    [whole(width, height), last].map(|region| correction(region, |_, _| [30.0; 3]));
+                let mut view = frame.view_mut();
+                apply(&mut view.field(&layout, field).unwrap(), &brighter).unwrap();
+            }
+        }
+    }
+    let low = VideoInfo::builder(VideoFormat::I420, 16, 2).build().unwrap();
+    assert_eq!(Layout::new(&low).field(Field::Bottom), None, "one line of chroma makes no two fields");
+}

@@ -77,8 +77,9 @@ fn add_to_component(frame: &mut FrameViewMut, index: usize, region: Region, delt
 fn covered(row: usize, shift: u32, height: usize, top: i32, rows: i32) -> (std::ops::Range<usize>, usize) {
     let count = pixels_of_sample(row, shift, height);
     let first = (row << shift) as i32 - top;
-    let range = first.max(0) as usize..(first + count as i32).min(rows) as usize;
-    (range, count)
+    let start = first.clamp(0, rows);
+    let end = (first + count as i32).clamp(start, rows);
+    (start as usize..end as usize, count)
 }
 
 /// How many pixels of a line of `length` the sample `index` covers: fewer at the end of an odd line.

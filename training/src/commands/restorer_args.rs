@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use restore_core::{Checkpoint, DeviceChoice, DiffusionRestorer, Precision, RestorerOptions, Sampler};
+use restore_core::{Checkpoint, DeviceChoice, DiffusionOptions, DiffusionRestorer, Precision, Sampler};
 
 /// Where and how exactly to compute.
 #[derive(Debug, Clone, Copy, Args)]
@@ -58,7 +58,7 @@ pub fn new_restorer(
     sampler: Option<Sampler>,
 ) -> anyhow::Result<DiffusionRestorer> {
     let ComputeArgs { device, precision } = compute;
-    let options = RestorerOptions { device, precision: Some(precision), steps, sampler };
+    let options = DiffusionOptions { device, precision: Some(precision), steps, sampler };
     DiffusionRestorer::new(checkpoint, model, &options)
         .with_context(|| format!("cannot run {}", model.display()))
 }

@@ -6,7 +6,7 @@ use image::{GenericImage, Rgb, RgbImage};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use restore_core::{
-    Checkpoint, DeviceChoice, DiffusionRestorer, Precision, RestoreError, Restorer, RestorerOptions,
+    Checkpoint, DeviceChoice, DiffusionOptions, DiffusionRestorer, Precision, RestoreError, Restorer,
 };
 use tch::Device;
 
@@ -133,7 +133,7 @@ impl Samples {
             Device::Cuda(index) => DeviceChoice::Cuda(index),
             _ => DeviceChoice::Cpu,
         };
-        let options = RestorerOptions { device, precision: Some(precision), ..RestorerOptions::default() };
+        let options = DiffusionOptions { device, precision: Some(precision), ..DiffusionOptions::default() };
         let restorer = DiffusionRestorer::new(model, Path::new("of the run"), &options)?;
         let inputs: Vec<&[u8]> = self.pairs.iter().map(|pair| pair.degraded.as_raw().as_slice()).collect();
         let side = restorer.crop_size();

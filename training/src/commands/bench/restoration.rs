@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use restore_core::{Checkpoint, DiffusionRestorer, Restorer, RestorerOptions};
+use restore_core::{Checkpoint, DiffusionOptions, DiffusionRestorer, Restorer};
 use tch::{Device, Kind, Tensor};
 
 use super::measure::{convolution_peak, median_seconds};
@@ -17,7 +17,7 @@ pub fn run(args: &BenchArgs, mut checkpoint: Checkpoint, path: &Path) -> Result<
         checkpoint.config.crop_size = size;
         checkpoint.config.validate()?;
     }
-    let options = RestorerOptions {
+    let options = DiffusionOptions {
         device: args.device,
         precision: Some(args.precision),
         steps: Some(args.steps),

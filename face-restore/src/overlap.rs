@@ -3,7 +3,7 @@
 use face_detect::{Correction, Region};
 use opencv::core::{MatTraitConstManual, MatTraitManual, Vec3f};
 
-use crate::error::FrameError;
+use crate::error::FaceRestoreError;
 
 /// Weighs each correction by what the earlier ones left uncovered: delta_k ← delta_k · Π_{j<k} (1 − mask_j).
 ///
@@ -12,8 +12,8 @@ use crate::error::FrameError;
 /// largest) face has precedence.
 ///
 /// # Errors
-/// [`FrameError::OpenCv`] when a mask does not have the size of its region.
-pub fn weigh_overlaps(corrections: &mut [Correction]) -> Result<(), FrameError> {
+/// [`FaceRestoreError::OpenCv`] when a mask does not have the size of its region.
+pub fn weigh_overlaps(corrections: &mut [Correction]) -> Result<(), FaceRestoreError> {
     for index in 1..corrections.len() {
         let (earlier, rest) = corrections.split_at_mut(index);
         for other in earlier.iter() {
@@ -24,7 +24,7 @@ pub fn weigh_overlaps(corrections: &mut [Correction]) -> Result<(), FrameError> 
 }
 
 /// Multiplies `correction` by 1 − the mask of `other` where their regions intersect.
-fn uncover(correction: &mut Correction, other: &Correction) -> Result<(), FrameError> {
+fn uncover(correction: &mut Correction, other: &Correction) -> Result<(), FaceRestoreError> {
     let Some(common) = intersection(correction.region, other.region) else { return Ok(()) };
     let columns = |of: Region| {
         let start = (common.x - of.x) as usize;

@@ -2,7 +2,7 @@
 
 use gst_video::{VideoFrameExt, VideoFrameRef};
 
-use super::Layout;
+use super::{Field, Layout};
 use crate::error::FrameError;
 
 /// Most planes a format can have.
@@ -45,6 +45,18 @@ impl<'a> FrameView<'a> {
         Ok(Self { layout, planes, strides })
     }
 
+    /// The lines of one field, in the frame's [`Layout::field`].
+    ///
+    /// # Errors
+    /// [`FrameError::Layout`] when a plane is too short for it.
+    pub fn field(&self, layout: &'a Layout, field: Field) -> Result<Self, FrameError> {
+        let mut planes = self.planes;
+        for (plane, stride) in planes.iter_mut().zip(self.strides) {
+            *plane = plane.get(first_byte(field, stride)..).unwrap_or_default();
+        }
+        Self::from_planes(layout, planes, self.strides.map(|stride| 2 * stride))
+    }
+
     /// Size and sample layout.
     #[must_use]
     pub fn layout(&self) -> &Layout {
@@ -84,6 +96,19 @@ impl<'a> FrameViewMut<'a> {
         Ok(Self { layout, planes, strides })
     }
 
+    /// As [`FrameView::field`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn field<'b>(&'b mut self, layout: &'b Layout, field: Field) -> Result<FrameViewMut<'b>, FrameError> {
+        let strides = self.strides;
+        let mut planes: [&mut [u8]; PLANES] = Default::default();
+        for ((part, plane), stride) in planes.iter_mut().zip(&mut self.planes).zip(strides) {
+            *part = plane.get_mut(first_byte(field, stride)..).unwrap_or_default();
+        }
+        FrameViewMut::from_planes(layout, planes, strides.map(|stride| 2 * stride))
+    }
+
     /// Size and sample layout.
     #[must_use]
     pub fn layout(&self) -> &'a Layout {
@@ -93,6 +118,14 @@ impl<'a> FrameViewMut<'a> {
     /// The bytes of a plane, and the bytes from a row to the next.
     pub fn plane_mut(&mut self, index: usize) -> (&mut [u8], usize) {
         (&mut *self.planes[index], self.strides[index])
+    }
+}
+
+/// Where a field begins in a plane.
+fn first_byte(field: Field, stride: usize) -> usize {
+    match field {
+        Field::Top => 0,
+        Field::Bottom => stride,
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long the stages of a frame take.
+//! The stages of a frame, and how long each of them takes.
 
 use std::time::{Duration, Instant};
 
@@ -40,30 +40,38 @@ impl Timings {
     }
 
     /// Those of [`STAGES`], in their order.
+    #[must_use]
     pub fn all(&self) -> [Option<Duration>; STAGES.len()] {
         self.0
     }
 
     /// Timings by [`STAGES`].
-    #[cfg(test)]
+    #[must_use]
     pub fn from_all(all: [Option<Duration>; STAGES.len()]) -> Self {
         Self(all)
     }
 
     /// How long a stage took; `None` where it did not run.
-    #[cfg(test)]
+    #[must_use]
     pub fn of(&self, stage: Stage) -> Option<Duration> {
         self.0[stage as usize]
     }
 
-    /// Takes over the stages of `inner`, which ran within `outer`, whose time is now what is left.
-    pub fn move_out(&mut self, outer: Stage, inner: &Self) {
-        for (index, time) in inner.0.iter().enumerate() {
+    /// Adds the times of another frame, or of another part of this one.
+    pub fn add(&mut self, other: &Self) {
+        for (own, time) in self.0.iter_mut().zip(other.0) {
             if let Some(time) = time {
-                *self.0[index].get_or_insert_default() += *time;
-                let outer = self.0[outer as usize].get_or_insert_default();
-                *outer = outer.saturating_sub(*time);
+                *own.get_or_insert_default() += time;
             }
+        }
+    }
+
+    /// Takes over the stages of `inner`, which ran within `outer`, whose time is now what is left.
+    pub(crate) fn move_out(&mut self, outer: Stage, inner: &Self) {
+        self.add(inner);
+        for time in inner.0.into_iter().flatten() {
+            let outer = self.0[outer as usize].get_or_insert_default();
+            *outer = outer.saturating_sub(time);
         }
     }
 }

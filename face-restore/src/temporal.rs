@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vec3b};
 use restore_core::{Restorer, WarmStart, faces_from_rgb8, faces_to_rgb8};
 
-use super::crops::AlignedFace;
-use crate::error::FrameError;
-use crate::temporal::{FaceMemory, Recall, Recalled};
+use crate::crop::AlignedFace;
+use crate::error::FaceRestoreError;
+use crate::memory::{FaceMemory, Recall, Recalled};
 
 /// The largest share of the remembered face and input, at `temporal` = 1: something of the new frame must always get in.
 const MOST_PERSISTENCE: f32 = 0.9;
@@ -15,23 +15,25 @@ const MOST_PERSISTENCE: f32 = 0.9;
 /// moving face grows from frame to frame (a talking man at 150 kbit/s lost 4 dB).
 const WARMEST_START: f32 = 0.01;
 
-/// How faces are restored.
+/// How faces of a stream are restored.
 #[derive(Debug, Clone, Copy)]
-pub struct RestoreOptions {
+pub struct TemporalOptions {
     /// Seed of the sampler's noise, the same for each face of each frame, so that noise does not flicker.
     pub seed: u64,
     /// How far a face persists from frame to frame, 0 to 1; 0 restores each frame anew.
-    pub temporal: f32,
+    pub persistence: f32,
 }
 
-/// A network with a memory of each track's face.
-pub struct Restoration {
+/// A network with a memory of each face.
+pub struct TemporalRestorer {
     restorer: Box<dyn Restorer>,
     recall: Recall,
     memories: HashMap<u64, FaceMemory>,
 }
 
-impl Restoration {
+impl TemporalRestorer {
+    /// `restorer` with an empty memory.
+    ///
     /// # Errors
     /// When OpenCV fails.
     pub fn new(restorer: Box<dyn Restorer>) -> opencv::Result<Self> {
@@ -44,28 +46,28 @@ impl Restoration {
         self.restorer.crop_size()
     }
 
-    /// Forgets every face: after a seek, a change of caps or a failure.
+    /// Forgets every face: after a seek, a flush or a change of format.
     pub fn forget(&mut self) {
         self.memories.clear();
     }
 
-    /// Forgets the faces of tracks that have ended.
-    pub fn keep_tracks(&mut self, is_alive: impl Fn(u64) -> bool) {
-        self.memories.retain(|&id, _| is_alive(id));
+    /// Forgets all faces but those that are `alive`.
+    pub fn keep(&mut self, alive: &[u64]) {
+        self.memories.retain(|id, _| alive.contains(id));
     }
 
-    /// The restored crops, RGB, in the order of `faces`. With [`RestoreOptions::temporal`] above 0, sampling begins at
+    /// The restored crops, RGB, in the order of `faces`. With [`TemporalOptions::persistence`] above 0, sampling begins at
     /// the face restored last, and where its input agrees with the present one, it is a part of the result and its input of
     /// the network's.
     ///
     /// # Errors
-    /// [`FrameError`] when the network or OpenCV fails.
+    /// [`FaceRestoreError`] when the network or OpenCV fails.
     pub fn restore(
         &mut self,
         faces: &[AlignedFace],
-        options: &RestoreOptions,
-    ) -> Result<Vec<Mat>, FrameError> {
-        let persistence = MOST_PERSISTENCE * options.temporal;
+        options: &TemporalOptions,
+    ) -> Result<Vec<Mat>, FaceRestoreError> {
+        let persistence = MOST_PERSISTENCE * options.persistence;
         let mut recalled = Vec::with_capacity(faces.len());
         for face in faces {
             let memory = self.memories.get(&face.id).filter(|_| persistence > 0.0);
@@ -97,7 +99,7 @@ impl Restoration {
         recalled: &[Option<Recalled>],
         persistence: f32,
         seed: u64,
-    ) -> Result<Vec<Mat>, FrameError> {
+    ) -> Result<Vec<Mat>, FaceRestoreError> {
         let size = self.crop_size();
         let mut restored: Vec<Mat> = vec![Mat::default(); inputs.len()];
         for warm in [false, true] {

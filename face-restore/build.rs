@@ -1,0 +1,7 @@
+//! Gives this crate's test binaries an rpath to libtorch, so that they run without LD_LIBRARY_PATH.
+fn main() {
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    if let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
+    }
+}

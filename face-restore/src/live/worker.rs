@@ -1,0 +1,138 @@
+//! The worker thread of live restoration: crops in, details out, one job at a time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use face_detect::FaceDetail;
+
+use crate::crop::AlignedFace;
+use crate::error::FaceRestoreError;
+use crate::temporal::{TemporalOptions, TemporalRestorer};
+
+/// Whoever drops the worker waits so long for the job at hand. A network that hangs is left behind.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Crops for the worker.
+pub(super) struct Job {
+    /// Results of an earlier epoch (before a seek or a change of format) are thrown away.
+    pub epoch: u64,
+    /// When the frame that the crops are of is shown.
+    pub time: Duration,
+    pub faces: Vec<AlignedFace>,
+    pub options: TemporalOptions,
+    pub keep_color: bool,
+    /// The faces there are; others are forgotten.
+    pub alive: Vec<u64>,
+}
+
+/// What the worker made of a job.
+pub(super) struct Finished {
+    pub epoch: u64,
+    pub time: Duration,
+    pub took: Duration,
+    pub details: Result<Vec<(u64, FaceDetail)>, FaceRestoreError>,
+}
+
+/// A thread that restores crops, one job after the other.
+pub struct LiveWorker {
+    /// `None` once the thread is told to end.
+    jobs: Option<Sender<Job>>,
+    finished: Receiver<Finished>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+    crop_size: u32,
+    is_busy: bool,
+}
+
+impl LiveWorker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(restorer: TemporalRestorer) -> std::io::Result<Self> {
+        let crop_size = restorer.crop_size();
+        let (jobs, incoming) = bounded(1);
+        let (outgoing, finished) = bounded(1);
+        let (alive, ended) = bounded(0);
+        let thread = std::thread::Builder::new().name("facerestore".to_owned()).spawn(move || {
+            work(restorer, &incoming, &outgoing);
+            drop::<Sender<()>>(alive);
+        })?;
+        Ok(Self { jobs: Some(jobs), finished, ended, thread: Some(thread), crop_size, is_busy: false })
+    }
+
+    /// Width and height of the crops.
+    pub(super) fn crop_size(&self) -> u32 {
+        self.crop_size
+    }
+
+    /// The worker has nothing to do and would start on new crops at once.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.is_busy && self.jobs.is_some()
+    }
+
+    /// Hands a job to the idle worker.
+    pub(super) fn submit(&mut self, job: Job) {
+        // Idle means that the queue of one is empty; a worker that is gone takes no more jobs.
+        self.is_busy = self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(job).is_ok());
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_finished(&self) -> bool {
+        !self.finished.is_empty()
+    }
+
+    /// What the worker has finished, if anything. Never waits.
+    pub(super) fn take_finished(&mut self) -> Option<Finished> {
+        let finished = self.finished.try_recv().ok()?;
+        self.is_busy = false;
+        Some(finished)
+    }
+}
+
+impl Drop for LiveWorker {
+    fn drop(&mut self) {
+        // The thread ends when its queue does, after the job at hand.
+        self.jobs = None;
+        let has_ended = matches!(self.ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+        if let Some(thread) = self.thread.take().filter(|_| has_ended) {
+            // It catches panics of the network itself; there is nothing to report any more.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread: job after job until the queue is closed.
+fn work(mut restorer: TemporalRestorer, jobs: &Receiver<Job>, finished: &Sender<Finished>) {
+    let mut epoch = 0;
+    for job in jobs {
+        if job.epoch != epoch {
+            restorer.forget();
+            epoch = job.epoch;
+        }
+        restorer.keep(&job.alive);
+        let start = Instant::now();
+        let details =
+            catch_unwind(AssertUnwindSafe(|| restore(&mut restorer, &job))).unwrap_or_else(|panic| {
+                // Nobody knows where it stopped.
+                restorer.forget();
+                Err(FaceRestoreError::from_panic(&*panic))
+            });
+        let done = Finished { epoch, time: job.time, took: start.elapsed(), details };
+        if finished.send(done).is_err() {
+            return;
+        }
+    }
+}
+
+fn restore(restorer: &mut TemporalRestorer, job: &Job) -> Result<Vec<(u64, FaceDetail)>, FaceRestoreError> {
+    let restored = restorer.restore(&job.faces, &job.options)?;
+    let details =
+        job.faces.iter().zip(&restored).map(|(face, restored)| {
+            Ok((face.id, FaceDetail::between(&face.crop, restored, job.keep_color)?))
+        });
+    details.collect()
+}

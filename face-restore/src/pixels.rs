@@ -1,0 +1,31 @@
+//! The pixels of a frame as this crate needs them: what every kind of picture has to offer.
+
+use face_detect::Region;
+use opencv::core::Mat;
+
+/// A picture that faces are looked for and restored in, whatever its pixel format.
+///
+/// Implementations only read; what is to change comes back as [`Correction`](face_detect::Correction)s, which the owner of the
+/// pixels adds. All pictures are 8 bits a channel.
+pub trait FramePixels {
+    /// Width and height in pixels, at least 1×1.
+    fn size(&self) -> (u32, u32);
+
+    /// The pixels of `region`, which lies within the frame, as `CV_8UC3`, RGB.
+    ///
+    /// # Errors
+    /// OpenCV's.
+    fn region_rgb(&self, region: Region) -> opencv::Result<Mat>;
+
+    /// The whole frame at `width`×`height` pixels as `CV_8UC3`, BGR, low-pass filtered where it shrinks: what the detector sees.
+    ///
+    /// # Errors
+    /// OpenCV's.
+    fn shrunk_bgr(&self, width: u32, height: u32) -> opencv::Result<Mat>;
+
+    /// The brightness of the whole frame at `width`×`height` pixels as `CV_8UC1`: what the tracker sees.
+    ///
+    /// # Errors
+    /// OpenCV's.
+    fn shrunk_grey(&self, width: u32, height: u32) -> opencv::Result<Mat>;
+}
