@@ -35,7 +35,7 @@ impl Rater {
             .idle_browser_timeout(2 * PATIENCE)
             .build()
             .unwrap();
-        let browser = Browser::new(options).expect("Chromium starts (scripts/setup installs it)");
+        let browser = Browser::new(options).expect("Chromium starts (scripts/setup --tests installs it)");
         let tab = browser.new_tab().unwrap();
         tab.set_default_timeout(PATIENCE);
         tab.call_method(SetDownloadBehavior {
