@@ -4,11 +4,12 @@
 //! `cargo bench -p facerestore-tests --bench faces`
 //!
 //! A frame's time is that of the streaming thread, detection amortised over its interval. Live frames come at 30 a second, as from a
-//! camera. The frame without a face shows what passing through costs.
+//! camera. The frame without a face shows what passing through costs. Below, whether the latency that live mode answers is true: how many
+//! frames a sink that keeps time by it would have dropped.
 
 use std::time::{Duration, Instant};
 
-use facerestore_tests::{Frame, Picture, Rig, shipped_element};
+use facerestore_tests::{Frame, Picture, Rig, punctuality, shipped_element};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 
@@ -22,6 +23,8 @@ const INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// Frames before the count begins: tracks appear, libtorch allocates.
 const WARM_UP: usize = 10;
 const FRAMES: usize = 60;
+/// Seconds of a call of which the late frames are counted, after one of warming up.
+const CALL: u64 = 8;
 /// Offline a frame with many faces takes long: the count ends here.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -84,6 +87,18 @@ impl Cost {
 
 fn main() {
     facerestore_tests::init();
+    if !std::env::args().any(|argument| argument == "--punctuality") {
+        costs();
+    }
+    println!("\nlive, a sink that keeps time   frames a second    late of them    latency answered, ms");
+    for (rate, faces) in [(30, 1), (30, 10), (60, 1), (60, 10)] {
+        let seen = punctuality(&frames(faces), rate, CALL);
+        let (all, answered) = (seen.late + seen.shown, seen.latency.as_millis());
+        println!("{faces:>5} faces {rate:>36} {:>10} of {all} {answered:>18}", seen.late);
+    }
+}
+
+fn costs() {
     println!("                 offline, ms a frame                           live at 30 frames/s");
     println!(
         "faces (tracked)     whole  network  network/face        ms a frame  restored faces/s  detail ms old"
