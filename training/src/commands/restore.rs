@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
 use clap::Args;
 use image::RgbImage;
 use restore_core::DiffusionRestorer;
 
-use super::batches::Stages;
-use super::files::{self, Job, Jobs, Naming};
-use super::progress;
 use super::restorer_args::RestorerArgs;
-use crate::aligned::restore_aligned;
-use crate::degradation::seed_for;
+use crate::jobs::batches::Stages;
+use crate::jobs::conclusion::conclude;
+use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::{progress, reason};
 use crate::picture;
+use crate::restore::restore_aligned;
+use crate::seed::seed_for;
 
 /// Aligned faces in one batch of the network.
 const BATCH: usize = 8;
@@ -71,13 +71,14 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
          aligned faces, or build it with default features"
     );
     let jobs = Jobs::find(&args.input, &args.output, Naming::Png)?;
-    let restorer = args.restorer.restorer(&args.restorer.checkpoint()?, args.steps)?;
+    let model = args.restorer.choice();
+    let restorer = model.restorer(&model.checkpoint()?, args.steps)?;
     let failures = match args.aligned {
         #[cfg(feature = "detect")]
         false => restore_photos(args, &restorer, &jobs.missing)?,
         _ => restore_faces(args, &restorer, &jobs)?,
     };
-    files::conclude("restored", &jobs, &failures, &args.output)
+    Ok(conclude("restored", &jobs, &failures, &args.output)?)
 }
 
 /// Restores aligned faces in batches. Returns the messages of broken pictures.
@@ -89,17 +90,8 @@ fn restore_faces(
     let batches = jobs.unfinished_batches(BATCH);
     let bar = progress::bar(batches.iter().map(|batch| batch.len()).sum(), "faces");
     let stages = Stages {
-        read: |job: &Job| {
-            let face = picture::read(&job.input)?;
-            let (width, height) = face.dimensions();
-            ensure!(
-                width == height,
-                "{}: {width}×{height} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
-                job.input.display()
-            );
-            Ok(face)
-        },
-        apply: |faces: &[(&Job, RgbImage)]| {
+        read: read_face,
+        apply: |faces: &[(&Job, RgbImage)]| -> anyhow::Result<Vec<RgbImage>> {
             let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
             let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
             Ok(restore_aligned(restorer, &pictures, &seeds, args.strength)?)
@@ -109,6 +101,19 @@ fn restore_faces(
     let done = stages.run(&batches, &bar)?;
     bar.finish_and_clear();
     Ok(done.failures.into_iter().map(|(_, message)| message).collect())
+}
+
+/// An aligned face, or what is wrong with it.
+fn read_face(job: &Job) -> Result<RgbImage, String> {
+    let face = picture::read(&job.input).map_err(|error| reason(&error))?;
+    let (width, height) = face.dimensions();
+    if width != height {
+        return Err(format!(
+            "{}: {width}×{height} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
+            job.input.display()
+        ));
+    }
+    Ok(face)
 }
 
 /// Restores all faces of photos. Returns the messages of broken pictures.
