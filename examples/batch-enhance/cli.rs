@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-
-use crate::shard::Shard;
+use restore_core::Shard;
 
 /// Restores the faces in many videos: sound, subtitles, container and timing stay as they are.
 ///

@@ -28,7 +28,7 @@ use crate::clips::Clip;
 use crate::errors::DiskFull;
 use crate::master::{Master, Tally};
 use crate::progress::Progress;
-use crate::shard::Shard;
+use crate::shard::shard_of_job_array;
 
 /// What an interrupted process exits with by convention: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -46,7 +46,7 @@ fn run(batch: &Batch) -> Result<ExitCode> {
     check_properties(batch)?;
     let shard = match batch.shard {
         Some(shard) => shard,
-        None => Shard::of_job_array(|name| std::env::var(name).ok())?,
+        None => shard_of_job_array(|name| std::env::var(name).ok())?,
     };
     let clips = clips::list(batch)?;
     let all = clips.len();

@@ -6,6 +6,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor, nn};
 
+use crate::bytes::{tensor_from_bytes, tensor_to_bytes};
 use crate::device::load_cuda;
 use crate::layers::channels_last;
 use crate::{ModelConfig, RestoreError, UNet, write_atomically};
@@ -110,7 +111,7 @@ impl Checkpoint {
             HashMap::from([(FORMAT_KEY.to_owned(), VERSION.to_string()), (CONFIG_KEY.to_owned(), config)]);
         let mut contents = Vec::new();
         for (name, weight) in &self.weights {
-            contents.push((name, to_bytes(&weight.f_to_kind(kind)?)?, weight.size()));
+            contents.push((name, tensor_to_bytes(&weight.f_to_kind(kind)?)?, weight.size()));
         }
         let views = contents
             .iter()
@@ -237,14 +238,7 @@ fn to_tensor(path: &Path, name: &str, view: &TensorView) -> Result<Tensor, Resto
             ));
         }
     };
-    let shape: Vec<i64> = view.shape().iter().map(|&extent| extent as i64).collect();
-    // Reinterpreted after the copy: the bytes in the file need not be aligned.
-    Ok(Tensor::f_from_slice(view.data())?.f_view_dtype(kind)?.f_view(shape.as_slice())?)
-}
-
-fn to_bytes(weight: &Tensor) -> Result<Vec<u8>, RestoreError> {
-    let flat = weight.f_contiguous()?.f_reshape([-1])?.f_view_dtype(Kind::Uint8)?;
-    Ok(Vec::<u8>::try_from(&flat)?)
+    Ok(tensor_from_bytes(view.data(), kind, view.shape())?)
 }
 
 fn serialisation(error: safetensors::SafeTensorError) -> RestoreError {

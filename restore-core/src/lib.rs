@@ -5,6 +5,7 @@
 //! scripted restorer. This crate knows nothing of frames, detection or GStreamer.
 
 mod atomic;
+mod bytes;
 mod checkpoint;
 mod choice;
 mod config;
@@ -16,10 +17,12 @@ mod noise;
 mod restorer;
 mod sampler;
 mod schedule;
+mod shard;
 mod torchscript;
 mod unet;
 
 pub use atomic::{TEMPORARY_SUFFIX, temporary_target, write_atomically, write_atomically_with};
+pub use bytes::{tensor_from_bytes, tensor_to_bytes};
 pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;
 pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
@@ -30,5 +33,6 @@ pub use noise::seeded_noise;
 pub use restorer::{Restorer, WarmStart, faces_from_bytes, faces_from_rgb8, faces_to_rgb8};
 pub use sampler::{Prediction, Sampler};
 pub use schedule::{NoiseSchedule, ScheduleKind};
+pub use shard::{Shard, ShardError};
 pub use torchscript::{PixelRange, TorchScriptOptions, TorchScriptRestorer};
 pub use unet::UNet;

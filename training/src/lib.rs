@@ -1,38 +1,19 @@
 //! How does the network learn? Degradations, training, evaluation; the program `idm`.
+//!
+//! One room for each purpose, from the bottom up: [`seed`] and [`picture`]; [`jobs`], [`data`] and [`metrics`]; [`restore`];
+//! [`evaluate`]; [`train`] and [`study`]; [`iteration`]. A room uses those before it alone. The [`commands`] take the command
+//! line apart and know all rooms; no room knows of them.
 
-pub mod aligned;
-pub mod blur;
 pub mod commands;
-pub mod config;
-pub mod contact_sheet;
-pub mod data_config;
-pub mod dataset;
-pub mod degradation;
-pub mod enhance;
+pub mod data;
 pub mod evaluate;
-#[cfg(feature = "detect")]
-pub mod face_finder;
 pub mod iteration;
-pub mod loader;
-#[cfg(feature = "detect")]
-pub mod manifest;
+pub mod jobs;
 pub mod metrics;
-#[cfg(feature = "detect")]
-pub mod near_duplicate;
-pub mod optimiser;
-pub mod pair;
-pub mod parallel;
-#[cfg(feature = "detect")]
-pub mod photo;
 pub mod picture;
-pub mod picture_error;
-pub mod picture_file;
 #[cfg(feature = "detect")]
 pub mod prepare;
-pub mod run;
+pub mod restore;
+pub mod seed;
 pub mod study;
-pub mod threads;
-pub mod tiles;
-pub mod tone;
-pub mod trainer;
-pub mod warp;
+pub mod train;

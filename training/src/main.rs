@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use training::commands::interrupt::{self, Outcome};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{bench, degrade, enhance, evaluate, iterate, restore, study, train};
+use training::jobs::interrupt::{self, Outcome};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
 #[derive(Debug, Parser)]

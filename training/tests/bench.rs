@@ -4,7 +4,7 @@ mod common;
 
 use restore_core::UNet;
 use tch::{Device, nn};
-use training::config::TrainConfig;
+use training::train::config::TrainConfig;
 
 use common::{faces, failed, idm, repository, succeeded, untrained_model};
 

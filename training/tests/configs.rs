@@ -4,11 +4,11 @@ mod common;
 
 use restore_core::{DeviceChoice, Precision, Prediction, Sampler, ScheduleKind, UNetConfig};
 use tch::{Device, Kind, Tensor};
-use training::config::{Decay, Loss, TrainConfig};
-use training::degradation::Degradation;
-use training::pair::PairRecipe;
-use training::parallel::Group;
-use training::trainer::Trainer;
+use training::data::degradation::Degradation;
+use training::data::pair::PairRecipe;
+use training::train::config::{Decay, Loss, TrainConfig};
+use training::train::parallel::Group;
+use training::train::trainer::Trainer;
 
 use common::repository;
 
@@ -40,7 +40,7 @@ fn paper_512_is_the_papers_recipe() {
         (ScheduleKind::Linear, 1000, Prediction::X0)
     );
     assert_eq!((config.model.inference.steps, config.model.inference.sampler), (10, Sampler::Ddpm));
-    assert_eq!(PairRecipe::of(&config).side(), 512);
+    assert_eq!(config.pair_recipe().side(), 512);
     let degradation = &config.degradation;
     assert_eq!(*degradation, Degradation::default());
     assert_eq!((degradation.sigma, degradation.scale), ([0.2, 10.0], [1.0, 8.0]));
@@ -56,7 +56,7 @@ fn paper_512_is_the_papers_recipe() {
 fn fast_512_trains_the_fast_network_on_windows_of_whole_faces() {
     let config = open("fast-512.toml");
     assert_eq!(config.model.unet, UNetConfig::fast());
-    assert_eq!((config.model.crop_size, PairRecipe::of(&config).side()), (512, 256));
+    assert_eq!((config.model.crop_size, config.pair_recipe().side()), (512, 256));
 }
 
 /// Figure 10 compares p = 1 and p = 2. A fresh residual network gives its input back, so the first loss is the mean of

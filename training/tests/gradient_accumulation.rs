@@ -4,12 +4,12 @@ mod common;
 
 use restore_core::{DeviceChoice, Precision, faces_from_rgb8};
 use tch::{Kind, Tensor};
-use training::config::TrainConfig;
-use training::degradation::Degradation;
-use training::parallel::Group;
+use training::data::degradation::Degradation;
 use training::picture;
-use training::run::state::LossSum;
-use training::trainer::Trainer;
+use training::train::config::TrainConfig;
+use training::train::parallel::Group;
+use training::train::state::LossSum;
+use training::train::trainer::Trainer;
 
 /// Gradients after one step, by the name of the weight, read from the first moment: m = (1 − β₁) g when it was 0.
 fn gradients(config: &TrainConfig, x: &Tensor, x_d: &Tensor) -> (f64, Vec<(String, Tensor)>) {

@@ -11,14 +11,15 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use restore_core::faces_from_rgb8;
 use tch::{Device, Tensor};
-use training::config::TrainConfig;
-use training::data_config::{DataConfig, DataKind};
-use training::dataset::FaceDataset;
-use training::degradation::Degradation;
-use training::loader::{Loader, LoaderOptions, Share};
-use training::pair::{Pair, PairRecipe};
+use training::data::config::{DataConfig, DataKind};
+use training::data::dataset::FaceDataset;
+use training::data::degradation::Degradation;
+use training::data::pair::{Pair, PairRecipe};
+use training::data::realign::{Alignment, realign};
 use training::picture;
-use training::warp::{Alignment, realign};
+use training::train::config::TrainConfig;
+use training::train::loader::{Loader, LoaderOptions};
+use training::train::parallel::Share;
 
 use common::{faces, names, test_data, tiny_config};
 

@@ -23,7 +23,7 @@ mod under_mpirun {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use training::run::state::RunState;
+    use training::train::state::RunState;
 
     use super::common::{names, succeeded, text};
     use super::*;

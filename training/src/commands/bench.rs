@@ -11,7 +11,7 @@ use clap::Args;
 use restore_core::{Checkpoint, DeviceChoice, Precision, device_name};
 use tch::Device;
 
-use crate::config::TrainConfig;
+use crate::train::config::TrainConfig;
 
 /// Arguments of `idm bench`.
 #[derive(Debug, Args)]

@@ -10,12 +10,14 @@ use clap::Args;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, Job, Jobs, Naming};
-use super::progress;
-use crate::config::TrainConfig;
-use crate::contact_sheet::{Heading, Tile, contact_sheet};
-use crate::degradation::{Degradation, DegradationParams, SHARES, Strength, seed_for};
+use crate::data::degradation::{Degradation, DegradationParams, SHARES, Strength};
+use crate::jobs::conclusion::conclude;
+use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::progress;
+use crate::picture::contact_sheet::{Heading, Tile, contact_sheet};
 use crate::picture::{self, PictureError};
+use crate::seed::seed_for;
+use crate::train::config::TrainConfig;
 
 /// The file with a line of JSON for every picture.
 const RECORDS: &str = "degradations.jsonl";
@@ -112,7 +114,7 @@ fn degrade_folder(args: &DegradeArgs, recipe: &Degradation, output: &Path) -> an
     }
     write_records(&records, &lines)?;
     let failures: Vec<String> = failures.into_iter().map(|(_, message)| message).collect();
-    files::conclude("degraded", &jobs, &failures, output)
+    Ok(conclude("degraded", &jobs, &failures, output)?)
 }
 
 /// Draws the contact sheet: a row for every part of `recipe`, and for every picture its input and three strengths.

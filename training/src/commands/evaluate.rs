@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::Args;
 use image::{GenericImage, RgbImage};
-use restore_core::{Checkpoint, Sampler, device_name};
+use restore_core::{Sampler, device_name};
 
-use super::progress;
-use super::restorer_args::{ComputeArgs, new_restorer};
+use super::restorer_args::ComputeArgs;
 use crate::evaluate::{
     Evaluation, Gallery, Groups, MetricNetworks, ModelRuns, PairSource, Pictures, Report, ReportHead,
     RestoredFolder, Sampling, ShownFace, markdown, page,
 };
+use crate::jobs::progress;
 use crate::picture;
 
 /// Rows of the grid, spread evenly over the faces.
@@ -154,14 +154,15 @@ fn prepare(args: &EvaluateArgs) -> anyhow::Result<(Evaluation, ReportHead, usize
     let model = match &args.model {
         None => None,
         Some(path) => {
-            let checkpoint = Checkpoint::open(path)?;
+            let choice = args.compute.choice(path, None);
+            let checkpoint = choice.checkpoint()?;
             let own = &checkpoint.config.inference;
             let samplers = if args.sampler.is_empty() { vec![own.sampler] } else { args.sampler.clone() };
             let with = |&sampler| args.steps.iter().map(move |&steps| Sampling { steps, sampler });
             let samplings: Vec<Sampling> = samplers.iter().flat_map(with).collect();
             let recommended = Sampling { steps: own.steps, sampler: own.sampler };
             headline = samplings.iter().position(|sampling| *sampling == recommended).unwrap_or(0);
-            let mut restorer = new_restorer(&checkpoint, path, args.compute, None, None)?;
+            let mut restorer = choice.restorer(&checkpoint, None)?;
             for sampling in &samplings {
                 restorer.set_sampling(sampling.steps, sampling.sampler)?;
             }

@@ -1,24 +1,14 @@
 //! `idm iterate`: train, enhance the training pictures, train again towards them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Args;
-use restore_core::{DeviceChoice, DiffusionRestorer, NoiseSchedule};
+use restore_core::DeviceChoice;
 
-use super::enhance::{EnhanceArgs, STEPS, enhance_tree};
-use super::files;
-use super::interrupt::{self, Outcome};
-use super::progress;
-use super::restorer_args::{ComputeArgs, RestorerArgs};
-use super::train::{self, TrainArgs};
-use crate::config::TrainConfig;
-use crate::data_config::DataKind;
-use crate::enhance::Shard;
-use crate::iteration::{Comparison, DataIdentity, Record, Settings, Sides, Stage};
-use crate::parallel::processes_of_mpirun;
-use crate::picture;
-use crate::run::folder::RunFolder;
+use super::enhance::STEPS;
+use crate::iteration::IterateJob;
+use crate::jobs::interrupt::Outcome;
 
 /// Train, enhance the training pictures, train again towards them: the paper's two iterations (Eq. 10)
 ///
@@ -72,186 +62,22 @@ pub struct IterateArgs {
     workers: usize,
 }
 
-/// Does what is not done yet.
+/// Runs `idm iterate`.
 ///
 /// # Errors
-/// Unusable arguments (before anything is trained), a RUN of something else, and what stops a stage; the same command then
-/// goes on from there.
+/// As [`IterateJob::run`].
 pub fn run(args: &IterateArgs) -> Result<Outcome> {
-    ensure!(
-        processes_of_mpirun() <= 1,
-        "idm iterate runs in one process: under mpirun use idm train for both trainings (the second with --init and \
-         --targets), and idm enhance --shard in between"
-    );
-    interrupt::listen()?;
-    let config = TrainConfig::open(&args.config)?;
-    check(args, &config)?;
-    let second = second_config(args, &config);
-    let settings =
-        Settings { second_iterations: second.run.iterations, steps: args.steps, config: config.clone() };
-    picture::prepare_output_folder(&args.output)?;
-    let mut record =
-        Record::open(&args.output.join("iterate.json"), settings, DataIdentity::of(&args.data)?)?;
-    for stage in [Stage::First, Stage::Enhanced, Stage::Second] {
-        if record.has_finished(stage) {
-            continue;
-        }
-        let outcome = match stage {
-            Stage::First => train_first(args)?,
-            Stage::Enhanced => enhance_data(args, &config)?,
-            Stage::Second => train_second(args, &second)?,
-        };
-        if outcome == Outcome::Interrupted {
-            println!("interrupted; the same idm iterate command goes on");
-            return Ok(Outcome::Interrupted);
-        }
-        record.finish(stage)?;
-    }
-    let model = final_model(args)?;
-    if let Some(validation) = &args.validation {
-        if !record.has_compared(validation) {
-            compare(args, &config, validation)?;
-            record.note_comparison(validation)?;
-        }
-        let table = args.output.join("iterations.md");
-        let text = std::fs::read_to_string(&table);
-        print!("{}", text.with_context(|| format!("cannot read {}", table.display()))?);
-    }
-    println!("both iterations done, model in {}", model.display());
-    Ok(Outcome::Finished)
-}
-
-/// What would otherwise fail after days of training.
-fn check(args: &IterateArgs, config: &TrainConfig) -> Result<()> {
-    ensure!(args.data.is_dir(), "--data {} is no folder", args.data.display());
-    files::ensure_apart(&args.data, &args.output, true)?;
-    let (diffusion, inference) = (&config.model.diffusion, &config.model.inference);
-    NoiseSchedule::new(diffusion.schedule, diffusion.timesteps)?
-        .respaced(args.steps, inference.spacing)
-        .context("--steps")?;
-    if let Some(validation) = &args.validation {
-        let pictures = picture::list_tree(validation)?;
-        ensure!(
-            !pictures.is_empty(),
-            "--validation {} holds no pictures (PNG or JPEG)",
-            validation.display()
-        );
-    }
-    Ok(())
-}
-
-/// The same recipe. The next seed, since the first one's would show f* the very draws that f was trained on.
-fn second_config(args: &IterateArgs, config: &TrainConfig) -> TrainConfig {
-    let mut second = config.clone();
-    second.run.iterations = args.second_iterations.unwrap_or(config.run.iterations);
-    second.run.seed = config.run.seed.wrapping_add(1);
-    second
-}
-
-impl IterateArgs {
-    fn first(&self) -> PathBuf {
-        self.output.join("first")
-    }
-
-    fn enhanced(&self) -> PathBuf {
-        self.output.join("enhanced")
-    }
-
-    fn second(&self) -> PathBuf {
-        self.output.join("second")
-    }
-
-    /// What a training by `config` into `output` from the weights of `init` and `coarse` takes, or going on with it.
-    fn training(
-        &self,
-        config: PathBuf,
-        output: PathBuf,
-        init: Option<PathBuf>,
-        coarse: Option<PathBuf>,
-    ) -> TrainArgs {
-        let resume = RunFolder::new(&output).holds_run();
-        TrainArgs {
-            config,
-            data: self.data.clone(),
-            targets: None,
-            output,
-            validation: self.validation.clone(),
-            init: init.filter(|_| !resume),
-            coarse: coarse.filter(|_| !resume),
-            resume,
-            device: self.device,
-            workers: self.workers,
-        }
-    }
-
-    fn restorer(&self, run: &Path, config: &TrainConfig) -> RestorerArgs {
-        RestorerArgs {
-            model: run.join(RunFolder::MODEL),
-            compute: ComputeArgs { device: self.device, precision: config.run.precision },
-            sampler: None,
-        }
-    }
-}
-
-fn train_first(args: &IterateArgs) -> Result<Outcome> {
-    println!("training f");
-    train::run(&args.training(args.config.clone(), args.first(), args.init.clone(), args.coarse.clone()))
-}
-
-fn enhance_data(args: &IterateArgs, config: &TrainConfig) -> Result<Outcome> {
-    println!("enhancing the training pictures");
-    let enhanced = enhance_tree(&EnhanceArgs {
-        restorer: args.restorer(&args.first(), config),
+    let job = IterateJob {
+        config: args.config.clone(),
+        data: args.data.clone(),
+        output: args.output.clone(),
+        validation: args.validation.clone(),
+        init: args.init.clone(),
+        coarse: args.coarse.clone(),
+        second_iterations: args.second_iterations,
         steps: args.steps,
-        seed: config.run.seed,
-        input: args.data.clone(),
-        output: args.enhanced(),
-        pictures: config.data.kind == DataKind::Pictures,
-        shard: Shard::WHOLE,
-    })?;
-    if enhanced.outcome == Outcome::Finished {
-        for (job, message) in &enhanced.failures {
-            eprintln!("not enhanced, its target is the picture itself: {message}");
-            files::copy(&job.input, &job.output)?;
-        }
-    }
-    Ok(enhanced.outcome)
-}
-
-fn train_second(args: &IterateArgs, second: &TrainConfig) -> Result<Outcome> {
-    println!("training f*");
-    let path = args.output.join("second.toml");
-    let text = toml::to_string(second).context("cannot write the configuration of the second training")?;
-    picture::write_atomically(&path, text.as_bytes())?;
-    let f = args.first().join(RunFolder::MODEL);
-    let training = args.training(path, args.second(), Some(f), None);
-    train::run(&TrainArgs { targets: Some(args.enhanced()), ..training })
-}
-
-/// Copies f* to where the model of all is.
-fn final_model(args: &IterateArgs) -> Result<PathBuf> {
-    let model = args.output.join(RunFolder::MODEL);
-    if !model.exists() {
-        files::copy(&args.second().join(RunFolder::MODEL), &model)?;
-    }
-    Ok(model)
-}
-
-/// Writes the comparison, and names broken pictures.
-fn compare(args: &IterateArgs, config: &TrainConfig, validation: &Path) -> Result<()> {
-    let restorer = |run: &Path| -> Result<DiffusionRestorer> {
-        let args_of_model = args.restorer(run, config);
-        args_of_model.restorer(&args_of_model.checkpoint()?, Some(args.steps))
+        device: args.device,
+        workers: args.workers,
     };
-    let (first, second) = (restorer(&args.first())?, restorer(&args.second())?);
-    let sides = Sides { first: &first, second: &second, kind: config.data.kind };
-    let bar = progress::bar(0, "pictures compared");
-    let comparison = Comparison::measure(&sides, validation, args.steps, &bar)?;
-    bar.finish_and_clear();
-    for skipped in &comparison.skipped {
-        eprintln!("skipped: {skipped}");
-    }
-    let json = serde_json::to_vec_pretty(&comparison)?;
-    picture::write_atomically(&args.output.join("iterations.json"), &json)?;
-    Ok(picture::write_atomically(&args.output.join("iterations.md"), comparison.markdown().as_bytes())?)
+    Ok(job.run()?)
 }

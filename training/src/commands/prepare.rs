@@ -5,13 +5,12 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
-use super::progress;
-use crate::face_finder::{Refusal, Thresholds};
-use crate::manifest::Collection;
+use crate::jobs::progress;
 use crate::picture;
-use crate::prepare::{FaceFormat, MANIFEST, Preparation, REFUSED, Settings};
+use crate::prepare::{Collection, FaceFormat, MANIFEST, Preparation, REFUSED, Refusal, Settings, Thresholds};
 
 /// Make a data set of aligned faces from photos
 ///
@@ -103,6 +102,20 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
     print!("{}", summary(preparation.collection(), before, &broken));
     println!("{MANIFEST} and {REFUSED} in {} have the details", args.output.display());
     Ok(())
+}
+
+impl ValueEnum for FaceFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Png, Self::Jpg]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Png => "Without loss",
+            Self::Jpg => "JPEG of quality 95",
+        };
+        Some(PossibleValue::new(self.extension()).help(help))
+    }
 }
 
 impl PrepareArgs {

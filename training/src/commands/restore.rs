@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
 use clap::Args;
 use image::RgbImage;
 use restore_core::DiffusionRestorer;
 
-use super::batches::Stages;
-use super::files::{self, Job, Jobs, Naming};
-use super::progress;
 use super::restorer_args::RestorerArgs;
-use crate::aligned::restore_aligned;
-use crate::degradation::seed_for;
+use crate::jobs::batches::Stages;
+use crate::jobs::conclusion::conclude;
+use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::{progress, reason};
 use crate::picture;
+use crate::restore::restore_aligned;
+use crate::seed::seed_for;
 
 /// Aligned faces in one batch of the network.
 const BATCH: usize = 8;
@@ -71,13 +71,14 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
          aligned faces, or build it with default features"
     );
     let jobs = Jobs::find(&args.input, &args.output, Naming::Png)?;
-    let restorer = args.restorer.restorer(&args.restorer.checkpoint()?, args.steps)?;
+    let model = args.restorer.choice();
+    let restorer = model.restorer(&model.checkpoint()?, args.steps)?;
     let failures = match args.aligned {
         #[cfg(feature = "detect")]
         false => restore_photos(args, &restorer, &jobs.missing)?,
         _ => restore_faces(args, &restorer, &jobs)?,
     };
-    files::conclude("restored", &jobs, &failures, &args.output)
+    Ok(conclude("restored", &jobs, &failures, &args.output)?)
 }
 
 /// Restores aligned faces in batches. Returns the messages of broken pictures.
@@ -89,17 +90,8 @@ fn restore_faces(
     let batches = jobs.unfinished_batches(BATCH);
     let bar = progress::bar(batches.iter().map(|batch| batch.len()).sum(), "faces");
     let stages = Stages {
-        read: |job: &Job| {
-            let face = picture::read(&job.input)?;
-            let (width, height) = face.dimensions();
-            ensure!(
-                width == height,
-                "{}: {width}×{height} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
-                job.input.display()
-            );
-            Ok(face)
-        },
-        apply: |faces: &[(&Job, RgbImage)]| {
+        read: read_face,
+        apply: |faces: &[(&Job, RgbImage)]| -> anyhow::Result<Vec<RgbImage>> {
             let seeds: Vec<u64> = faces.iter().map(|(job, _)| seed_for(args.seed, &job.name)).collect();
             let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
             Ok(restore_aligned(restorer, &pictures, &seeds, args.strength)?)
@@ -111,6 +103,19 @@ fn restore_faces(
     Ok(done.failures.into_iter().map(|(_, message)| message).collect())
 }
 
+/// An aligned face, or what is wrong with it.
+fn read_face(job: &Job) -> Result<RgbImage, String> {
+    let face = picture::read(&job.input).map_err(|error| reason(&error))?;
+    let (width, height) = face.dimensions();
+    if width != height {
+        return Err(format!(
+            "{}: {width}×{height} pixels are not square, so it is no aligned face; leave out --aligned for a photo",
+            job.input.display()
+        ));
+    }
+    Ok(face)
+}
+
 /// Restores all faces of photos. Returns the messages of broken pictures.
 #[cfg(feature = "detect")]
 fn restore_photos(
@@ -118,29 +123,54 @@ fn restore_photos(
     restorer: &DiffusionRestorer,
     jobs: &[Job],
 ) -> anyhow::Result<Vec<String>> {
-    use crate::photo::PhotoRestorer;
+    use face_detect::{DETECTOR_FILE, PasteOptions};
+    use face_restore::{PhotoFinder, PhotoRestorer, every_face};
 
-    let beside_model = || args.restorer.model.with_file_name("face_detection_yunet_2023mar.onnx");
+    let beside_model = || args.restorer.model.with_file_name(DETECTOR_FILE);
     let detector = args.detector.clone().unwrap_or_else(beside_model);
-    let mut photos = PhotoRestorer::open(&detector, restorer, args.strength)?;
+    let finder = PhotoFinder::open(&detector, every_face())?;
+    let paste = PasteOptions { strength: args.strength, ..PasteOptions::default() };
+    let mut photos = PhotoRestorer::new(finder, restorer, paste);
     let bar = progress::bar(jobs.len(), "photos");
     let mut failures = Vec::new();
     for job in jobs {
-        match picture::read(&job.input) {
-            Ok(photo) => {
-                let (restored, faces) = photos.restore(&photo, seed_for(args.seed, &job.name))?;
+        match restore_photo(&mut photos, job, seed_for(args.seed, &job.name)) {
+            Ok((restored, note)) => {
                 picture::write(&job.output, &restored)?;
-                let note = match faces {
-                    0 => "no face found, written as it is".to_owned(),
-                    1 => "1 face".to_owned(),
-                    faces => format!("{faces} faces"),
-                };
                 bar.suspend(|| println!("{}: {note}", job.input.display()));
             }
-            Err(error) => failures.push(error.to_string()),
+            Err(message) => failures.push(message),
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(failures)
+}
+
+/// The restored photo and what became of its faces, or what is wrong with it: one photo does not end a folder.
+#[cfg(feature = "detect")]
+fn restore_photo(
+    photos: &mut face_restore::PhotoRestorer,
+    job: &Job,
+    seed: u64,
+) -> Result<(RgbImage, String), String> {
+    use face_restore::{PhotoReport, RgbPicture};
+
+    let photo = picture::read(&job.input).map_err(|error| reason(&error))?;
+    let (width, height) = photo.dimensions();
+    let restored = RgbPicture::from_bytes(width, height, photo.as_raw()).and_then(|mut restored| {
+        let report = photos.restore(&mut restored, seed)?;
+        Ok((restored.bytes()?.to_vec(), report))
+    });
+    let (bytes, report) = restored.map_err(|error| format!("{}: {error}", job.input.display()))?;
+    let note = match report {
+        PhotoReport { restored: 0, degenerate: 0 } => "no face found, written as it is".to_owned(),
+        PhotoReport { restored: 1, degenerate: 0 } => "1 face".to_owned(),
+        PhotoReport { restored, degenerate: 0 } => format!("{restored} faces"),
+        PhotoReport { restored, degenerate } => {
+            format!("{restored} faces; {degenerate} more left as they are, whose landmarks are no face's")
+        }
+    };
+    let restored = RgbImage::from_raw(width, height, bytes);
+    Ok((restored.ok_or_else(|| format!("{}: its size changed", job.input.display()))?, note))
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
-use restore_core::{Checkpoint, DeviceChoice, DiffusionOptions, DiffusionRestorer, Precision, Sampler};
+use restore_core::{DeviceChoice, Precision, Sampler};
+
+use crate::restore::ModelChoice;
 
 /// Where and how exactly to compute.
 #[derive(Debug, Clone, Copy, Args)]
@@ -33,32 +34,16 @@ pub struct RestorerArgs {
     pub sampler: Option<Sampler>,
 }
 
-impl RestorerArgs {
-    /// Reads the model file.
-    pub fn checkpoint(&self) -> anyhow::Result<Checkpoint> {
-        Ok(Checkpoint::open(&self.model)?)
-    }
-
-    /// Makes a restorer of `steps` sampling steps (`None`: the model's own number).
-    pub fn restorer(
-        &self,
-        checkpoint: &Checkpoint,
-        steps: Option<usize>,
-    ) -> anyhow::Result<DiffusionRestorer> {
-        new_restorer(checkpoint, &self.model, self.compute, steps, self.sampler)
+impl ComputeArgs {
+    /// Runs the model in `file` so; without a sampler by its own.
+    pub fn choice(self, file: &Path, sampler: Option<Sampler>) -> ModelChoice {
+        ModelChoice { file: file.to_owned(), device: self.device, precision: self.precision, sampler }
     }
 }
 
-/// Makes a restorer of the model in the file `model`; `None` is the model's own number of steps or sampler.
-pub fn new_restorer(
-    checkpoint: &Checkpoint,
-    model: &Path,
-    compute: ComputeArgs,
-    steps: Option<usize>,
-    sampler: Option<Sampler>,
-) -> anyhow::Result<DiffusionRestorer> {
-    let ComputeArgs { device, precision } = compute;
-    let options = DiffusionOptions { device, precision: Some(precision), steps, sampler };
-    DiffusionRestorer::new(checkpoint, model, &options)
-        .with_context(|| format!("cannot run {}", model.display()))
+impl RestorerArgs {
+    /// The model that the arguments name.
+    pub fn choice(&self) -> ModelChoice {
+        self.compute.choice(&self.model, self.sampler)
+    }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::progress;
 use crate::evaluate::RestoredFolder;
+use crate::jobs::progress;
 use crate::picture::{self, Format};
 use crate::study::StudyError;
 use crate::study::answers::{self, Answers};

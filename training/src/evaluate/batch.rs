@@ -6,11 +6,11 @@ use image::RgbImage;
 use restore_core::Restorer;
 use serde::Serialize;
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use super::networks::{MetricNetworks, Truths};
 use super::pairs::Pair;
 use super::scores::{MeanScores, Scores};
-use crate::aligned::restore_aligned;
+use crate::restore::restore_aligned;
 
 /// The paper's authenticity (Eqs. 2 and 3), against the clean x.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -6,13 +6,13 @@ use image::RgbImage;
 use restore_core::DiffusionRestorer;
 use tch::Tensor;
 
-use super::EvaluateError;
 use super::batch::{BatchOutcome, FaceScores, evaluate_batch_with};
+use super::error::EvaluateError;
 use super::networks::{MetricNetworks, Truths};
 use super::pairs::{Pair, PairSource};
 use super::scores::Scores;
 use super::system::{RestoredFolder, Sampling, System};
-use crate::degradation::DegradationParams;
+use crate::data::degradation::DegradationParams;
 
 /// Faces in one batch of the networks.
 const BATCH: usize = 8;

@@ -5,6 +5,7 @@
 
 mod batch;
 mod distribution;
+mod error;
 mod gallery;
 mod groups;
 mod measure;
@@ -16,17 +17,9 @@ mod scores;
 mod system;
 mod tables;
 
-use std::path::PathBuf;
-
-use restore_core::RestoreError;
-
-use crate::aligned::AlignedError;
-use crate::degradation::DegradationError;
-use crate::metrics::{MetricError, NetworkError};
-use crate::picture::PictureError;
-
 pub use batch::{Authenticity, BatchOutcome, FaceScores, Summary, evaluate_batch, evaluate_batch_with};
 pub use distribution::Distribution;
+pub use error::EvaluateError;
 pub use gallery::Gallery;
 pub use groups::{Groups, GroupsError};
 pub use measure::{Evaluation, MeasuredFace, MeasuredSystem, Measurement, ModelRuns, ShownFace};
@@ -37,52 +30,3 @@ pub use report::{Difference, FaceReport, GroupReport, Report, ReportHead, System
 pub use scores::{Figures, Ideal, MeanScores, Measure, Scores};
 pub use system::{RestoredFolder, Sampling, System};
 pub use tables::{Table, markdown, tables};
-
-/// Why an evaluation stopped, or why a face was left out of it.
-#[derive(Debug, thiserror::Error)]
-pub enum EvaluateError {
-    /// A folder without pictures.
-    #[error("no PNG or JPEG pictures in {}", .0.display())]
-    Empty(PathBuf),
-    /// Every face was left out.
-    #[error("none of the {count} faces can be evaluated. The first: {first}")]
-    NothingLeft {
-        /// How many faces there were.
-        count: usize,
-        /// Why the first one was left out.
-        first: String,
-    },
-    /// A clean face without its counterpart.
-    #[error("no {kind} picture for {} in {}: its name must be the same up to the ending", clean.display(), folder.display())]
-    Unpaired {
-        /// "degraded" or "restored".
-        kind: &'static str,
-        /// The clean face.
-        clean: PathBuf,
-        /// Where its counterpart was looked for.
-        folder: PathBuf,
-    },
-    /// A picture could not be degraded.
-    #[error(transparent)]
-    Degradation(#[from] DegradationError),
-    /// Two pictures could not be compared.
-    #[error(transparent)]
-    Metric(#[from] MetricError),
-    /// A network of a measure failed.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// A picture could not be read, written or resized.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// The model cannot be run so, or pictures do not fit together.
-    #[error(transparent)]
-    Restore(#[from] RestoreError),
-    /// A face could not be restored.
-    #[error("{}: {source}", path.display())]
-    Aligned {
-        /// The first face of the batch that failed.
-        path: PathBuf,
-        /// The reason.
-        source: AlignedError,
-    },
-}

@@ -6,10 +6,10 @@ use image::RgbImage;
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-use super::EvaluateError;
+use super::error::EvaluateError;
 use super::scores::Scores;
+use crate::jobs::in_parallel;
 use crate::metrics::{MetricNetwork, NetworkError, cosines, distances, pictures_tensor};
-use crate::threads::in_parallel;
 
 /// The networks that an evaluation has; what it has not is not measured.
 #[derive(Default)]

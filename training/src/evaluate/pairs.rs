@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
-use super::EvaluateError;
-use crate::aligned::AlignedError;
-use crate::degradation::{Degradation, DegradationParams, seed_for};
+use super::error::EvaluateError;
+use crate::data::degradation::{Degradation, DegradationParams};
 use crate::picture;
+use crate::restore::AlignedError;
+use crate::seed::seed_for;
 
 /// Where the pairs (x, x_d) come from.
 #[derive(Debug, Clone)]

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tch::Tensor;
 
-use super::EvaluateError;
 use super::batch::{FaceScores, Summary};
 use super::distribution::{Distribution, RealFaces};
+use super::error::EvaluateError;
 use super::groups::Groups;
 use super::measure::{MeasuredFace, MeasuredSystem, Measurement};
 use super::networks::NetworkReports;
 use super::scores::{MeanScores, Scores};
 use super::system::{Sampling, System};
-use crate::degradation::DegradationParams;
+use crate::data::degradation::DegradationParams;
 
 /// Group of faces that the table of groups does not name.
 const NO_GROUP: &str = "(none)";

@@ -7,13 +7,14 @@ use indicatif::ProgressBar;
 use restore_core::Restorer;
 use serde::Serialize;
 
-use crate::aligned::AlignedError;
-use crate::data_config::DataKind;
-use crate::degradation::{Degradation, DegradationError, seed_for};
-use crate::enhance::enhance;
+use super::enhance::enhance;
+use crate::data::config::DataKind;
+use crate::data::degradation::{Degradation, DegradationError};
 use crate::evaluate::{MeanScores, Scores};
 use crate::metrics::{Mean, MetricError};
 use crate::picture::{self, PictureError};
+use crate::restore::AlignedError;
+use crate::seed::seed_for;
 
 /// Seed of the degradations and of the sampler's noise, the one that `idm evaluate` has without `--seed`.
 const SEED: u64 = 0;

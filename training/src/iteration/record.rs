@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::{TrainConfig, differences};
+use super::digest::hexadecimal;
 use crate::picture::{self, PictureError};
+use crate::train::config::{TrainConfig, differences};
 
 /// A record that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +77,7 @@ impl DataIdentity {
             hash.update(file.as_os_str().as_encoded_bytes());
             hash.update([0]);
         }
-        let names_sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { folder: folder.to_owned(), pictures: files.len(), names_sha256 })
+        Ok(Self { folder: folder.to_owned(), pictures: files.len(), names_sha256: hexadecimal(hash) })
     }
 
     fn is_same(&self, other: &Self) -> bool {

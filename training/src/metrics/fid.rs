@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::MetricError;
+use super::error::MetricError;
 
 /// Mean and covariance of a set of features.
 #[derive(Debug)]

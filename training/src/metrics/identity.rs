@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::MetricError;
+use super::error::MetricError;
 
 /// Cosine of the angle between row i of `left` and row i of `right`, both `[N, D]`: 1 for the same direction.
 ///

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
-use super::MetricError;
+use super::error::MetricError;
 
 /// k: a set's manifold is the union of the balls that reach from each picture to its k-th nearest neighbour.
 pub const NEIGHBOURS: i64 = 3;

@@ -2,7 +2,10 @@
 
 use image::RgbImage;
 
-use super::{MetricError, PEAK, check_sizes};
+use super::error::{MetricError, check_sizes};
+
+/// Largest difference of two pixel values.
+pub(super) const PEAK: f64 = 255.0;
 
 /// What an identical pair counts as in a mean of PSNR, in dB. (One value out of a whole 512×512 picture
 /// that is off by one already gives 107 dB, so the cap touches only what is identical to the eye.)

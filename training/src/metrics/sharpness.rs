@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use super::{MetricError, check_sizes};
+use super::error::{MetricError, check_sizes};
 
 /// Added to both energies: that of steps by 0.1 of 255, which no 8-bit picture can tell from none. It keeps the ratio finite.
 const FLOOR: f64 = 0.01;

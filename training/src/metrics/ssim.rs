@@ -2,10 +2,9 @@
 
 use image::RgbImage;
 
-use super::{MetricError, PEAK, check_sizes};
+use super::error::{MetricError, SSIM_WINDOW as WINDOW, check_sizes};
+use super::psnr::PEAK;
 
-/// Side of SSIM's window in pixels.
-pub(super) const WINDOW: usize = 11;
 /// Standard deviation of SSIM's window in pixels.
 const WINDOW_SIGMA: f64 = 1.5;
 

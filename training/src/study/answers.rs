@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
-use super::StudyError;
+use super::error::StudyError;
 use super::key::{FaceKey, Key};
 
 /// The columns, in the order in which the page writes them. `order` holds the pictures' codes from the first position

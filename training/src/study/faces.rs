@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
-use super::{SYSTEMS, StudyError};
+use super::error::StudyError;
 use crate::evaluate::RestoredFolder;
 use crate::picture;
+
+/// Least and most systems that a study compares: one needs no comparison, and a rater has nine number keys.
+pub const SYSTEMS: std::ops::RangeInclusive<usize> = 2..=9;
 
 /// How far the ratio of the sides may be from the true face's: one pixel in a hundred.
 const SHAPE_TOLERANCE: f64 = 0.01;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::StudyError;
+use super::error::StudyError;
 use crate::picture;
 
 /// What the page keeps from the rater, written beside it as `NAME.key.json`.

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::faces::FacePictures;
 use super::key::{FaceKey, Key};
-use crate::degradation::seed_for;
 use crate::picture::{self, Format, PictureError};
+use crate::seed::seed_for;
 
 /// What the paper asked its raters: to "select which model shows the best perceptual quality while preserving the facial
 /// details given the ground-truth images" (its section on the user study, Table 3), in plainer words.

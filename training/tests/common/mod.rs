@@ -9,8 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use restore_core::Checkpoint;
-use training::config::TrainConfig;
 use training::picture;
+use training::train::config::TrainConfig;
 
 /// The repository's root.
 pub fn repository() -> PathBuf {

@@ -7,12 +7,11 @@ use tch::{Device, Kind, Tensor};
 
 use super::measure::{convolution_peak, median, repeat, synchronise};
 use super::{BenchArgs, Speed};
-use crate::config::TrainConfig;
-use crate::dataset::FaceDataset;
-use crate::loader::{Loader, LoaderOptions, Share};
-use crate::pair::PairRecipe;
-use crate::parallel::Group;
-use crate::trainer::Trainer;
+use crate::data::dataset::FaceDataset;
+use crate::train::config::TrainConfig;
+use crate::train::loader::{Loader, LoaderOptions};
+use crate::train::parallel::{Group, Share};
+use crate::train::trainer::Trainer;
 
 /// What a training step costs in forward passes: its own, and one each for the gradients of activations and weights.
 const FORWARD_PASSES: f64 = 3.0;
@@ -40,7 +39,7 @@ pub fn run(args: &BenchArgs, config: &TrainConfig) -> Result<()> {
     let (whole, waited) = steps.iter().fold((Duration::ZERO, Duration::ZERO), |(whole, waited), step| {
         (whole + step.whole, waited + step.waited)
     });
-    let side = i64::from(PairRecipe::of(config).side());
+    let side = i64::from(config.pair_recipe().side());
     let flops = FORWARD_PASSES * trainer.unet().flops(side) as f64;
     let samples = config.faces_per_step() as f64;
     println!(
@@ -85,7 +84,7 @@ enum Batches {
 
 impl Batches {
     fn open(args: &BenchArgs, config: &TrainConfig) -> Result<Self> {
-        let recipe = PairRecipe::of(config);
+        let recipe = config.pair_recipe();
         let Some(folder) = &args.data else {
             let (count, side) = (config.faces_per_step() as i64, i64::from(recipe.side()));
             let noise = || -> Result<Tensor> {

@@ -1,0 +1,9 @@
+//! Training pairs: the pictures of a folder, what is seen of them, and how the inputs are made worse.
+
+pub mod blur;
+pub mod config;
+pub mod dataset;
+pub mod degradation;
+pub mod pair;
+pub mod realign;
+pub mod tone;

@@ -1,0 +1,10 @@
+//! An error and its causes in one line.
+
+use std::error::Error;
+
+/// What `error` says, then its causes, each after a colon.
+#[must_use]
+pub fn reason(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |reason, cause| format!("{reason}: {cause}"))
+}

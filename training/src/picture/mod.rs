@@ -1,0 +1,21 @@
+//! Pictures: files read with clear errors, folders listed, results written whole or not at all, sizes changed.
+
+pub mod contact_sheet;
+mod error;
+mod file;
+mod listing;
+mod output;
+mod read;
+mod resize;
+
+pub use error::PictureError;
+pub use file::PictureFile;
+pub use listing::{EXTENSIONS, find, list, list_other_files, list_tree, name, stem};
+pub use output::{
+    Format, JPEG_QUALITY, encode, prepare_output_folder, prepare_outputs, write, write_atomically,
+};
+pub use read::read;
+pub use resize::{
+    resize_antialiased, resize_bilinear, resize_bilinear_f32, resize_cubic_f32, resize_to_square, to_f32,
+    to_rgb8,
+};

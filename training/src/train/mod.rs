@@ -1,0 +1,14 @@
+//! A training run: its configuration, its batches, the trainer, the processes that share it, its files, and the loop.
+
+pub mod config;
+mod error;
+mod job;
+pub mod loader;
+pub mod optimiser;
+pub mod parallel;
+pub mod run;
+pub mod state;
+pub mod trainer;
+
+pub use error::RunError;
+pub use job::TrainJob;

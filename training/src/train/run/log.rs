@@ -1,0 +1,165 @@
+//! What a run tells about itself: `metrics.csv`, `validation.csv`, a TensorBoard event file, `loss.png` and sample grids.
+
+use std::time::{Duration, Instant};
+
+use super::folder::RunFolder;
+use super::loss_plot::{self, PlotError};
+use super::samples::Look;
+use super::table::{MetricsTable, TableError};
+use super::tensorboard::{self, EventFile, EventsError};
+use crate::picture::{self, PictureError};
+use crate::train::state::LossSum;
+use crate::train::trainer::Progress;
+
+/// A log that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RunLogError {
+    /// From a CSV file.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// From the TensorBoard event file.
+    #[error(transparent)]
+    Events(#[from] EventsError),
+    /// From `loss.png`.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+    /// From a picture file.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+}
+
+/// Iterations in one line of the metrics.
+const INTERVAL: u64 = 10;
+
+/// Columns of `metrics.csv`: the loss is the mean since the line before, norm and rate are of the iteration itself.
+const METRICS: [&str; 7] =
+    ["iteration", "samples", "loss", "gradient_norm", "learning_rate", "samples_per_second", "waiting_share"];
+const LOSS_COLUMN: usize = 2;
+const RATE_COLUMN: usize = 4;
+
+/// Columns of `validation.csv`: means over the faces looked at.
+const VALIDATION: [&str; 5] = ["iteration", "psnr_input", "psnr", "ssim_input", "ssim"];
+
+/// The open files of a run's log.
+pub struct RunLog {
+    folder: RunFolder,
+    metrics: MetricsTable,
+    validation: MetricsTable,
+    events: EventFile,
+    faces_per_step: u64,
+    unlogged: LossSum,
+    since: Instant,
+    counted: u64,
+    waited: Duration,
+}
+
+/// One line of the metrics, for the progress bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// Mean loss since the line before.
+    pub loss: f64,
+    /// Training faces a second.
+    pub rate: f64,
+}
+
+impl RunLog {
+    /// Opens the log of a run that has done `iterations`, and cuts off what an earlier process wrote beyond that: the
+    /// files are then as if the run had never stopped. `unlogged` are the losses that the next line begins with.
+    ///
+    /// # Errors
+    /// [`RunLogError`].
+    pub fn open(
+        folder: &RunFolder,
+        faces_per_step: usize,
+        iterations: u64,
+        unlogged: LossSum,
+    ) -> Result<Self, RunLogError> {
+        Ok(Self {
+            metrics: MetricsTable::open(&folder.file("metrics.csv"), &METRICS, iterations)?,
+            validation: MetricsTable::open(&folder.file("validation.csv"), &VALIDATION, iterations)?,
+            events: EventFile::open(&folder.file(tensorboard::FILE_NAME), iterations)?,
+            folder: folder.clone(),
+            faces_per_step: faces_per_step as u64,
+            unlogged,
+            since: Instant::now(),
+            counted: 0,
+            waited: Duration::ZERO,
+        })
+    }
+
+    /// Losses that are in no line yet, which a checkpoint keeps.
+    #[must_use]
+    pub fn unlogged(&self) -> LossSum {
+        self.unlogged
+    }
+
+    /// Takes in one iteration and the time that it waited for data. Returns a line when one is full.
+    ///
+    /// # Errors
+    /// [`RunLogError`], for example with a full disk.
+    pub fn record(&mut self, progress: &Progress, waited: Duration) -> Result<Option<Line>, RunLogError> {
+        self.unlogged.sum += progress.loss;
+        self.unlogged.count += 1;
+        self.counted += 1;
+        self.waited += waited;
+        let iteration = progress.iterations;
+        if !iteration.is_multiple_of(INTERVAL) {
+            return Ok(None);
+        }
+        let seconds = self.since.elapsed().as_secs_f64();
+        let rate = (self.counted * self.faces_per_step) as f64 / seconds;
+        let waiting = self.waited.as_secs_f64() / seconds;
+        let loss = self.unlogged.sum / self.unlogged.count as f64;
+        let values = [
+            (iteration * self.faces_per_step).to_string(),
+            format!("{loss:.6}"),
+            format!("{:.5}", progress.gradient_norm),
+            format!("{:.3e}", progress.learning_rate),
+            format!("{rate:.3}"),
+            format!("{waiting:.4}"),
+        ];
+        self.metrics.append(iteration, &values)?;
+        let scalars = [
+            ("train/loss", loss),
+            ("train/gradient_norm", progress.gradient_norm),
+            ("train/learning_rate", progress.learning_rate),
+            ("train/samples_per_second", rate),
+            ("train/waiting_share", waiting),
+        ];
+        self.events.scalars(iteration, &scalars)?;
+        self.unlogged = LossSum::default();
+        (self.since, self.counted, self.waited) = (Instant::now(), 0, Duration::ZERO);
+        Ok(Some(Line { loss, rate }))
+    }
+
+    /// Writes down what the model makes of the faces looked at: `samples/000500.png`, a line of `validation.csv`, events.
+    ///
+    /// # Errors
+    /// [`RunLogError`], for example with a full disk.
+    pub fn look(&mut self, iteration: u64, look: &Look) -> Result<(), RunLogError> {
+        let samples = self.folder.file("samples");
+        picture::prepare_output_folder(&samples)?;
+        picture::write(&samples.join(format!("{iteration:06}.png")), &look.grid)?;
+        let scalars = [
+            ("validation/psnr_input", look.input.psnr),
+            ("validation/psnr", look.output.psnr),
+            ("validation/ssim_input", look.input.ssim),
+            ("validation/ssim", look.output.ssim),
+        ];
+        self.validation.append(iteration, &scalars.map(|(_, value)| format!("{value:.4}")))?;
+        self.events.scalars(iteration, &scalars)?;
+        self.events.picture(iteration, "samples", &look.grid)?;
+        // The look's time is none of the training's.
+        (self.since, self.counted, self.waited) = (Instant::now(), 0, Duration::ZERO);
+        Ok(())
+    }
+
+    /// Draws `loss.png` from the whole of `metrics.csv`.
+    ///
+    /// # Errors
+    /// [`RunLogError`], for example with a full disk.
+    pub fn plot(&self) -> Result<(), RunLogError> {
+        let plot = loss_plot::draw(&self.metrics.column(LOSS_COLUMN)?, &self.metrics.column(RATE_COLUMN)?)?;
+        Ok(picture::write(&self.folder.file("loss.png"), &plot)?)
+    }
+}

@@ -1,0 +1,9 @@
+//! A training run on disk: its checkpoints, and what it tells about itself.
+
+pub mod diverged;
+pub mod folder;
+pub mod log;
+pub mod loss_plot;
+pub mod samples;
+pub mod table;
+pub mod tensorboard;

@@ -1,0 +1,184 @@
+//! The look at a model during its training: some faces that stay the same, restored with the averaged weights.
+
+use std::path::Path;
+
+use image::{GenericImage, Rgb, RgbImage};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use restore_core::{
+    Checkpoint, DeviceChoice, DiffusionOptions, DiffusionRestorer, Precision, RestoreError, Restorer,
+};
+use tch::Device;
+
+use crate::data::config::DataConfig;
+use crate::data::dataset::FaceDataset;
+use crate::data::pair::{Pair, PairRecipe};
+use crate::evaluate::Scores;
+use crate::metrics::MetricError;
+use crate::picture::{self, PictureError};
+use crate::seed::seed_for;
+use crate::train::config::TrainConfig;
+
+/// A look that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SamplesError {
+    /// All files were broken.
+    #[error("none of the {tried} pictures to look at during the run can be used, the last was: {last}")]
+    Unreadable {
+        /// How many files were tried.
+        tried: usize,
+        /// What was wrong with the last.
+        last: String,
+    },
+    /// A face could not be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// Two pictures could not be compared.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// A picture could not be resized.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+}
+
+/// Faces and their degraded versions, both always the same for a seed.
+#[derive(Debug)]
+pub struct Samples {
+    pairs: Vec<Pair>,
+    seeds: Vec<u64>,
+}
+
+/// What a model makes of the [`Samples`].
+#[derive(Debug)]
+pub struct Look {
+    /// A column for each face, from above x_d, f(x_d) and x.
+    pub grid: RgbImage,
+    /// Mean PSNR and SSIM of x_d.
+    pub input: Quality,
+    /// Mean PSNR and SSIM of f(x_d).
+    pub output: Quality,
+}
+
+/// Means over some faces.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Quality {
+    /// Peak signal-to-noise ratio in dB, at most [`PSNR_CAP`](crate::metrics::PSNR_CAP) for a face.
+    pub psnr: f64,
+    /// Structural similarity, −1 to 1.
+    pub ssim: f64,
+}
+
+/// Largest side of a face in the grid in pixels, which bounds the files of a run at 512×512.
+const LARGEST_CELL: u32 = 256;
+/// Files tried for one face before it is left out.
+const MAX_TRIES: usize = 8;
+/// White pixels between two faces of the grid.
+const GAP: u32 = 4;
+
+impl Samples {
+    /// Takes `count` pictures spread evenly over `dataset` (fewer when it has fewer), each whole and degraded by the
+    /// configuration's recipe, none left clean. Broken files are passed over with a warning.
+    ///
+    /// # Errors
+    /// [`SamplesError::Unreadable`] when every file that was tried is broken.
+    pub fn read(dataset: &FaceDataset, count: usize, config: &TrainConfig) -> Result<Self, SamplesError> {
+        let mut recipe = PairRecipe { flip: 0.0, ..config.pair_recipe() };
+        recipe.data = DataConfig { crop: None, jitter: 0.0, ..recipe.data };
+        recipe.degradation.clean_share = 0.0;
+        let count = count.min(dataset.count());
+        let mut samples = Self { pairs: Vec::with_capacity(count), seeds: Vec::with_capacity(count) };
+        let (mut tried, mut last) = (0, String::new());
+        for slot in 0..count {
+            let bounds = [slot, slot + 1].map(|edge| edge * dataset.count() / count);
+            for index in (bounds[0]..bounds[1]).take(MAX_TRIES) {
+                tried += 1;
+                let path = dataset.path(index);
+                let seed = seed_for(config.run.seed, &picture::stem(&path));
+                match pair(&recipe, &path, seed) {
+                    Ok(pair) => {
+                        samples.pairs.push(pair);
+                        samples.seeds.push(seed);
+                        break;
+                    }
+                    Err(error) => {
+                        tracing::warn!("not looked at during the run: {error}");
+                        last = error;
+                    }
+                }
+            }
+        }
+        if samples.pairs.is_empty() && count > 0 {
+            return Err(SamplesError::Unreadable { tried, last });
+        }
+        Ok(samples)
+    }
+
+    /// How many faces there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Restores the faces with `model`, in the number of steps that it recommends.
+    ///
+    /// # Errors
+    /// [`SamplesError::Restore`] and [`SamplesError::Metric`].
+    pub fn look(
+        &self,
+        model: &Checkpoint,
+        device: Device,
+        precision: Precision,
+    ) -> Result<Look, SamplesError> {
+        let device = match device {
+            Device::Cuda(index) => DeviceChoice::Cuda(index),
+            _ => DeviceChoice::Cpu,
+        };
+        let options = DiffusionOptions { device, precision: Some(precision), ..DiffusionOptions::default() };
+        let restorer = DiffusionRestorer::new(model, Path::new("of the run"), &options)?;
+        let inputs: Vec<&[u8]> = self.pairs.iter().map(|pair| pair.degraded.as_raw().as_slice()).collect();
+        let side = restorer.crop_size();
+        let restored = restorer.restore_rgb8(&inputs, &self.seeds)?;
+        let outputs: Vec<RgbImage> =
+            restored.into_iter().filter_map(|bytes| RgbImage::from_raw(side, side, bytes)).collect();
+        Ok(Look {
+            grid: self.grid(&outputs)?,
+            input: Quality::mean(self.pairs.iter().map(|pair| (&pair.degraded, &pair.target)))?,
+            output: Quality::mean(outputs.iter().zip(self.pairs.iter().map(|pair| &pair.target)))?,
+        })
+    }
+
+    fn grid(&self, outputs: &[RgbImage]) -> Result<RgbImage, PictureError> {
+        let side = self.pairs.first().map_or(0, |pair| pair.target.width()).min(LARGEST_CELL);
+        let extent = |cells: usize| cells as u32 * (side + GAP) + GAP;
+        let mut grid = RgbImage::from_pixel(extent(outputs.len()), extent(3), Rgb([255; 3]));
+        for (column, (pair, output)) in self.pairs.iter().zip(outputs).enumerate() {
+            for (row, face) in [&pair.degraded, output, &pair.target].into_iter().enumerate() {
+                let cell = picture::resize_antialiased(face, side, side)?;
+                // It fits: the grid has the room of these cells.
+                let _ = grid.copy_from(&cell, extent(column), extent(row));
+            }
+        }
+        Ok(grid)
+    }
+}
+
+impl Quality {
+    /// The means over pairs of a picture and the truth.
+    fn mean<'a>(pairs: impl Iterator<Item = (&'a RgbImage, &'a RgbImage)>) -> Result<Self, MetricError> {
+        let (mut sum, mut count) = (Self::default(), 0.0);
+        for (picture, truth) in pairs {
+            let scores = Scores::of(picture, truth)?;
+            sum.psnr += scores.psnr;
+            sum.ssim += scores.ssim;
+            count += 1.0;
+        }
+        Ok(Self { psnr: sum.psnr / count, ssim: sum.ssim / count })
+    }
+}
+
+fn pair(recipe: &PairRecipe, path: &Path, seed: u64) -> Result<Pair, String> {
+    let picture = picture::read(path).map_err(|error| error.to_string())?;
+    recipe
+        .make(&picture, None, &mut ChaCha8Rng::seed_from_u64(seed))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,10 @@
+//! Degradations: Eq. 11 as a whole, its parts against OpenCV, H.264, and the options beyond it.
+
+#[cfg(feature = "detect")]
+mod against_opencv;
+#[path = "../common/mod.rs"]
+mod common;
+mod eq11;
+#[cfg(feature = "video")]
+mod h264;
+mod options;

@@ -1,0 +1,14 @@
+//! The commands of `idm` as their users meet them; `bench` needs the machine for itself, `study` a browser, and `train` has
+//! tests of its own.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod degrade;
+mod enhance;
+mod evaluate;
+mod iterate;
+mod pictures;
+#[cfg(feature = "detect")]
+mod prepare;
+#[cfg(feature = "detect")]
+mod readme;

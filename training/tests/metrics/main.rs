@@ -1,0 +1,4 @@
+//! Measures: figures of pictures and of sets, and the networks that users bring.
+
+mod networks;
+mod pictures;

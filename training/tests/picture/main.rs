@@ -1,0 +1,5 @@
+//! Pictures: files, copies that keep everything but the colours, and tiles.
+
+mod copy;
+mod files;
+mod tiles;

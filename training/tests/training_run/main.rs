@@ -1,0 +1,8 @@
+//! `idm train`: what it starts from, a run from end to end, what it tells about itself, and what survives a kill.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod log;
+mod resume;
+mod start;
+mod whole;
