@@ -29,7 +29,7 @@ pub fn punctuality(frames: &[Frame], rate: i32, seconds: u64) -> Punctuality {
     element.set_property_from_str("mode", "live");
     let mut caps = frames[0].caps();
     caps.make_mut().set("framerate", gst::Fraction::new(rate, 1));
-    let make = |name: &str| gst::ElementFactory::make(name);
+    let make = gst::ElementFactory::make;
     let source = make("appsrc").property("is-live", true).property_from_str("format", "time");
     let source = source.property("caps", &caps).build().unwrap();
     let sink = make("fakesink").property("sync", true).property("max-lateness", 0_i64);
@@ -49,7 +49,8 @@ pub fn punctuality(frames: &[Frame], rate: i32, seconds: u64) -> Punctuality {
         let mut buffer = frames[index as usize % frames.len()].buffer();
         // Taken now, however long it then waits for the element.
         buffer.make_mut().set_pts(pipeline.current_running_time());
-        source.emit_by_name::<gst::FlowReturn>("push-buffer", &[&buffer]);
+        let pushed = source.emit_by_name::<gst::FlowReturn>("push-buffer", &[&buffer]);
+        assert_eq!(pushed, gst::FlowReturn::Ok);
         if index == rate as u32 {
             before = counted(&sink);
         }

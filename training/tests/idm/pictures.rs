@@ -320,3 +320,73 @@ fn photos_change_at_their_faces_only() {
         &["nowhere.onnx"],
     );
 }
+
+/// A child's face before the cheek of a larger one, whose masks overlap.
+#[cfg(feature = "detect")]
+fn overlapping_faces() -> RgbImage {
+    let portrait = picture::read(&test_data("astronaut.png")).unwrap();
+    let head = |x, y, width, height| image::imageops::crop_imm(&portrait, x, y, width, height).to_image();
+    let mut scene = RgbImage::from_pixel(512, 400, image::Rgb([150; 3]));
+    let large = picture::resize_antialiased(&head(140, 30, 160, 160), 320, 320).unwrap();
+    image::imageops::replace(&mut scene, &large, 60, 40);
+    image::imageops::replace(&mut scene, &head(170, 55, 100, 120), 262, 190);
+    scene
+}
+
+#[cfg(feature = "detect")]
+#[test]
+fn overlapping_faces_of_a_photo_are_weighed() {
+    use face_detect::PasteOptions;
+    use face_restore::{FramePixels, PhotoFinder, PhotoRestorer, RgbPicture, every_face};
+    use restore_core::{DeviceChoice, DiffusionOptions, DiffusionRestorer, Precision};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (photo, output) = (folder.path().join("two.png"), folder.path().join("out"));
+    let scene = overlapping_faces();
+    picture::write(&photo, &scene).unwrap();
+    let model = untrained_model(folder.path(), false);
+    let detector = crate::common::repository().join("models").join(face_detect::DETECTOR_FILE);
+    let said = succeeded(&idm(&[
+        &"restore",
+        &"--model",
+        &model,
+        &"--input",
+        &photo,
+        &"--output",
+        &output,
+        &"--detector",
+        &detector,
+        &"--device",
+        &"cpu",
+        &"--precision",
+        &"fp32",
+    ]));
+    assert!(said.contains("2 faces"), "{said}");
+    let restored = picture::read(&output.join("two.png")).unwrap();
+
+    // The sum of both faces' changes, each taken alone, is more than what the photo got where both are.
+    let options = DiffusionOptions {
+        device: DeviceChoice::Cpu,
+        precision: Some(Precision::Fp32),
+        ..DiffusionOptions::default()
+    };
+    let network = DiffusionRestorer::open(&model, &options).unwrap();
+    let alone = |max_faces| {
+        let detect = face_detect::DetectOptions { max_faces, ..every_face() };
+        let finder = PhotoFinder::open(&detector, detect).unwrap();
+        let mut picture = RgbPicture::from_bytes(512, 400, scene.as_raw()).unwrap();
+        PhotoRestorer::new(finder, &network, PasteOptions::default()).restore(&mut picture, 0).unwrap();
+        assert_eq!(picture.size(), (512, 400));
+        picture.bytes().unwrap().to_vec()
+    };
+    // The larger face has precedence: where it was restored in full, the smaller one changes nothing.
+    let (large, both) = (alone(1), alone(2));
+    assert!(both == *restored.as_raw(), "idm restores as face-restore does");
+    let at = |x: usize, y: usize| 3 * (512 * y + x);
+    let core = (160..230).flat_map(|y| (180..260).map(move |x| (x, y)));
+    let unlike = core.filter(|&(x, y)| large[at(x, y)..][..3] != both[at(x, y)..][..3]).count();
+    assert!(unlike < 80, "{unlike} of 5600 pixels in the middle of the larger face");
+    let child = (230..280).flat_map(|y| (290..335).map(move |x| (x, y)));
+    let own = child.filter(|&(x, y)| large[at(x, y)..][..3] != both[at(x, y)..][..3]).count();
+    assert!(own > 1000, "{own} pixels of the smaller face");
+}
