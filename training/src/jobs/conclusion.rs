@@ -23,7 +23,8 @@ pub fn conclude(
     failures: &[String],
     output: &Path,
 ) -> Result<(), SomeFailed> {
-    let done = jobs.missing.len() - failures.len();
+    // Not those missing less the failures: a batch is read whole, also the pictures whose results are there.
+    let done = jobs.missing.iter().filter(|job| job.output.exists()).count();
     let before = match jobs.done_before() {
         0 => String::new(),
         count => format!("; {} there before", counted(count)),
