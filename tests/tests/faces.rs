@@ -98,7 +98,7 @@ fn where_faces_overlap_a_pixel_gets_one_face_worth_of_change() {
     // Between a value and its negative lies every share of the change up to all of it; twice the change lies beyond.
     let beyond = |(before, after): (&u8, &u8)| {
         let (low, high) = (*before.min(&(255 - before)), *before.max(&(255 - before)));
-        *after + 12 < low || *after > high.saturating_add(12)
+        after.saturating_add(12) < low || *after > high.saturating_add(12)
     };
     let beyond = frame.bytes.iter().zip(&restored.bytes).filter(|pair| beyond(*pair)).count();
     assert!(beyond < 100, "{beyond} bytes changed by more than one face's worth");

@@ -1,7 +1,7 @@
 //! How does the network learn? Degradations, training, evaluation; the program `idm`.
 //!
 //! One room for each purpose, from the bottom up: [`seed`] and [`picture`]; [`jobs`], [`data`] and [`metrics`]; [`restore`], and
-//! `photo` and `prepare`, which need OpenCV; [`evaluate`]; [`train`] and [`study`]; [`iteration`]. A room uses those before it
+//! `prepare`, which needs OpenCV; [`evaluate`]; [`train`] and [`study`]; [`iteration`]. A room uses those before it
 //! alone. The [`commands`] take the command line apart and know all rooms; no room knows of them.
 
 pub mod commands;
