@@ -14,6 +14,11 @@ use crate::temporal::{TemporalOptions, TemporalRestorer};
 /// Whoever drops the worker waits so long for the job at hand. A network that hangs is left behind.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How far the worker steps back behind the thread that frames pass through. On few cores the network would else take the
+/// time in which faces are followed and pasted, and frames would be late.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 /// Crops for the worker.
 pub(super) struct Job {
     /// Results of an earlier epoch (before a seek or a change of format) are thrown away.
@@ -58,6 +63,7 @@ impl LiveWorker {
         let (outgoing, finished) = bounded(1);
         let (alive, ended) = bounded(0);
         let thread = std::thread::Builder::new().name("facerestore".to_owned()).spawn(move || {
+            step_back();
             work(restorer, &incoming, &outgoing);
             drop::<Sender<()>>(alive);
         })?;
@@ -103,6 +109,14 @@ impl Drop for LiveWorker {
             let _ = thread.join();
         }
     }
+}
+
+/// Lowers the priority of this thread, and with it that of those which libtorch starts from it. Only on Linux, where threads
+/// have priorities of their own.
+fn step_back() {
+    // Refused where the process may not: the worker then competes with the frames as any thread does.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICENESS);
 }
 
 /// The thread: job after job until the queue is closed.

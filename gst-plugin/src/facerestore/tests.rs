@@ -73,6 +73,7 @@ fn init() {
 }
 
 fn buffer(bytes: Vec<u8>, frame: u64) -> gst::Buffer {
+    init();
     let mut buffer = gst::Buffer::from_mut_slice(bytes);
     let times = buffer.get_mut().unwrap();
     times.set_pts(FRAME * frame);
