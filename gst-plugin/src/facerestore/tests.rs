@@ -320,11 +320,8 @@ fn mixed_video_is_restored_by_fields_where_a_frame_says_so() {
 #[test]
 fn in_reverse_playback_faces_are_restored_and_stay_the_same() {
     for mode in ["offline", "live"] {
-        let mode = (
-            "mode",
-            glib::Value::from(gst::glib::EnumClass::new::<super::Mode>().to_value_by_nick(mode).unwrap()),
-        );
-        let mut element = Element::new(&[mode.clone()]);
+        let mode = glib::EnumClass::new::<super::Mode>().to_value_by_nick(mode).unwrap();
+        let mut element = Element::new(&[("mode", mode)]);
         let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
         segment.set_rate(-1.0);
         segment.set_start(gst::ClockTime::ZERO);
