@@ -5,7 +5,6 @@ mod common;
 use restore_core::{DeviceChoice, Precision, Prediction, Sampler, ScheduleKind, UNetConfig};
 use tch::{Device, Kind, Tensor};
 use training::data::degradation::Degradation;
-use training::data::pair::PairRecipe;
 use training::train::config::{Decay, Loss, TrainConfig};
 use training::train::parallel::Group;
 use training::train::trainer::Trainer;

@@ -22,12 +22,12 @@ impl PictureFile {
     /// Reads a PNG or JPEG file, whatever its name.
     ///
     /// # Errors
-    /// As [`picture::read`](super::read).
+    /// As [`picture::read`](super::read()).
     pub fn open(path: &Path) -> Result<Self, PictureError> {
         Ok(Self(decode(path)?))
     }
 
-    /// Its pixels as [`picture::read`](super::read) gives them: upright, 8-bit RGB.
+    /// Its pixels as [`picture::read`](super::read()) gives them: upright, 8-bit RGB.
     #[must_use]
     pub fn to_rgb(&self) -> RgbImage {
         self.0.picture.to_rgb8()

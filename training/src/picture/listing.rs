@@ -7,7 +7,7 @@ use walkdir::WalkDir;
 
 use super::error::PictureError;
 
-/// File name endings, in lower case, of the pictures that [`list`] finds and [`read`](super::read) understands.
+/// File name endings, in lower case, of the pictures that [`list`] finds and [`read`](super::read()) understands.
 pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// The picture files directly in `folder`, by their name's ending, sorted by name. Hidden files are left out.
