@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_count_from_one_and_share_out_every_entry_once() {
+    fn shards_count_from_one_and_share_out_every_file_once() {
         let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].map(|text| text.parse().unwrap()).into();
         for entry in 0..10 {
             assert_eq!(shards.iter().filter(|shard| shard.holds(entry)).count(), 1);
