@@ -61,11 +61,11 @@ pub fn build(cli: &Cli, shown: &Latencies) -> Result<Sender> {
         ),
         Output::Device(_) => "clocksync name=shown ! v4l2sink name=device sync=false".to_owned(),
     };
-    // Where the encoder does not keep up, frames are left out instead of queued up. Sinks keep time by the latency that the
-    // elements answer, so frames leave as evenly as they came.
+    // Sinks keep time by the latency that the elements answer, so frames leave as evenly as they came; the queue holds them until
+    // then. Where the encoder does not keep up, frames are left out instead of queued up for longer.
     let line = format!(
         "{source} ! videoconvert ! facerestore name=restorer mode=live \
-         ! queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! videoconvert ! {sink}"
+         ! queue leaky=downstream max-size-buffers=0 max-size-bytes=0 max-size-time=300000000 ! videoconvert ! {sink}"
     );
     let pipeline = gst::parse::launch(&line).context("an element is missing: run scripts/setup")?;
     let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("the line makes a pipeline")?;

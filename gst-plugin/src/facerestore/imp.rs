@@ -13,7 +13,8 @@
  * With #GstFaceRestore:mode=live no frame waits for the network: a worker thread restores the newest crop of each face,
  * and every frame shows the newest detail, put where the face is now. The element then adds what finding, following and
  * pasting have taken in the last second, with a margin, to the latency that it answers, and posts a LATENCY message when
- * that changes; when the machine is too slow, restorations become rarer and never frames.
+ * that changes; when the machine is too slow, restorations become rarer and never frames. Put a queue between it and a sink
+ * that keeps time: such a sink holds its thread until a frame is due.
  *
  * When faces appear, are lost or have been restored, an element message `facerestore` says so, with ids and boxes.
  *
@@ -28,7 +29,7 @@
  * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! facerestore ! videoconvert ! x264enc ! mp4mux ! filesink location=out.mp4
  * ]| Restores a file.
  * |[
- * gst-launch-1.0 v4l2src ! videoconvert ! facerestore mode=live strength=0.7 ! videoconvert ! autovideosink
+ * gst-launch-1.0 v4l2src ! videoconvert ! facerestore mode=live strength=0.7 ! queue ! videoconvert ! autovideosink
  * ]| Restores a camera's picture by 70 %.
  * |[
  * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! facerestore model=GFPGANv1.4.torchscript draw-boxes=true ! videoconvert ! autovideosink
