@@ -98,15 +98,24 @@ mod under_mpirun {
             succeeded(&command.args(more).output().unwrap());
         }
 
-        let expected = losses(&whole);
-        assert_eq!(expected.len(), 2);
-        for other in [&accumulated, &two, &parts] {
-            for (loss, expected) in losses(other).iter().zip(&expected) {
-                assert!((loss - expected).abs() < 2e-6, "{loss} in {}, not {expected}", other.display());
+        // Two processes compute what one does that takes two batches for a step; the order of a sum is all that may differ.
+        // A batch of twice the size may be convolved by other kernels: with AVX512 it is as near, with AVX2 losses are 2e-6
+        // apart after 20 iterations and weights 3e-4, since Adam makes steps of gradients that are hardly any. Other
+        // samples, or gradients that are not averaged, would be a hundred times as far.
+        for (reference, others, of_loss, of_weights) in
+            [(&accumulated, vec![&two, &parts], 2e-6, 1e-5), (&whole, vec![&accumulated, &two], 1e-5, 1e-3)]
+        {
+            let expected = losses(reference);
+            assert_eq!(expected.len(), 2);
+            for other in others {
+                for (loss, expected) in losses(other).iter().zip(&expected) {
+                    let name = other.display();
+                    assert!((loss - expected).abs() < of_loss, "{loss} in {name}, not {expected}");
+                }
+                assert_eq!(losses(other).len(), 2);
+                let difference = difference(reference, other);
+                assert!(difference < of_weights, "{}: {difference}", other.display());
             }
-            assert_eq!(losses(other).len(), 2);
-            let difference = difference(&whole, other);
-            assert!(difference < 1e-5, "{}: {difference}", other.display());
         }
         assert_eq!(difference(&two, &parts), 0.0, "resumed, to the bit");
         assert_eq!(names(&whole), names(&two));
