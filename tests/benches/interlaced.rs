@@ -11,9 +11,9 @@ use gst_video::VideoFormat;
 
 const WIDTH: usize = 720;
 const HEIGHT: usize = 576;
-const FRAMES: usize = 40;
+const FRAMES: usize = 10;
 /// Frames before this one are not counted.
-const SETTLED: usize = 8;
+const SETTLED: usize = 3;
 /// Where the head is at rest.
 const PLACE: (f64, f64) = (200.0, 140.0);
 /// Side of the head's picture.
