@@ -388,7 +388,8 @@ impl VideoFilterImpl for FaceRestore {
             planner.set_video(info, &settings).map_err(|error| gst::loggable_error!(CAT, "{error}"))?;
             latency = planner.latency();
         }
-        self.forget_stream();
+        // The planner has forgotten the faces already.
+        *lock(&self.qos) = Qos::default();
         self.answer_latency(latency);
         Ok(())
     }
