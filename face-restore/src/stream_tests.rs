@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use opencv::core::{Mat, MatTrait, MatTraitConst, MatTraitConstManual, Rect, Scalar, Vec3f};
-use restore_core::{RestoreError, Restorer, WarmStart};
+use restore_core::{RestoreError, RestoreOptions, Restorer};
 use tch::Tensor;
 
 use super::*;
@@ -36,14 +36,14 @@ fn options() -> FrameOptions {
             ..Default::default()
         },
         detection_interval: 1,
-        temporal: TemporalOptions { seed: 7, persistence: 0.0 },
+        temporal: TemporalOptions { seed: 7, persistence: 0.0, detail: 1.0 },
         paste: PasteOptions { strength: 1.0, keep_color: false },
         max_age: Duration::from_millis(500),
     }
 }
 
 fn with_persistence() -> FrameOptions {
-    FrameOptions { temporal: TemporalOptions { seed: 7, persistence: 0.6 }, ..options() }
+    FrameOptions { temporal: TemporalOptions { seed: 7, persistence: 0.6, detail: 1.0 }, ..options() }
 }
 
 fn astronaut() -> RgbPicture {
@@ -150,13 +150,14 @@ impl Restorer for Remembering {
         "remembering".to_owned()
     }
 
-    fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        self.cold.fetch_add(seeds.len(), Ordering::SeqCst);
-        Ok(faces.shallow_clone())
-    }
-
-    fn restore_from(&self, faces: &Tensor, _: &WarmStart, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        self.warm.fetch_add(seeds.len(), Ordering::SeqCst);
+    fn restore_with(
+        &self,
+        faces: &Tensor,
+        seeds: &[u64],
+        options: &RestoreOptions,
+    ) -> Result<Tensor, RestoreError> {
+        let counted = if options.start.is_some() { &self.warm } else { &self.cold };
+        counted.fetch_add(seeds.len(), Ordering::SeqCst);
         Ok(faces.shallow_clone())
     }
 }

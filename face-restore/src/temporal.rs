@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vec3b};
-use restore_core::{Restorer, WarmStart, faces_from_rgb8, faces_to_rgb8};
+use restore_core::{RestoreOptions, Restorer, WarmStart, faces_from_rgb8, faces_to_rgb8};
 
 use crate::crop::AlignedFace;
 use crate::error::FaceRestoreError;
@@ -22,6 +22,8 @@ pub struct TemporalOptions {
     pub seed: u64,
     /// How far a face persists from frame to frame, 0 to 1; 0 restores each frame anew.
     pub persistence: f32,
+    /// How much of the detail is added to the faithful mean, 0 to 1 ([`RestoreOptions::detail`]).
+    pub detail: f32,
 }
 
 /// A network with a memory of each face.
@@ -78,7 +80,7 @@ impl TemporalRestorer {
             None => Ok(face.crop.clone()),
         });
         let inputs = inputs.collect::<opencv::Result<Vec<Mat>>>()?;
-        let mut restored = self.sample(&inputs, &recalled, persistence, options.seed)?;
+        let mut restored = self.sample(&inputs, &recalled, persistence, options)?;
         for (result, recalled) in restored.iter_mut().zip(&recalled) {
             if let Some(recalled) = recalled {
                 *result = recalled.blend_restored(result, persistence)?;
@@ -98,7 +100,7 @@ impl TemporalRestorer {
         inputs: &[Mat],
         recalled: &[Option<Recalled>],
         persistence: f32,
-        seed: u64,
+        options: &TemporalOptions,
     ) -> Result<Vec<Mat>, FaceRestoreError> {
         let size = self.crop_size();
         let mut restored: Vec<Mat> = vec![Mat::default(); inputs.len()];
@@ -110,7 +112,8 @@ impl TemporalRestorer {
             }
             let crops = batch.iter().map(|&index| inputs[index].data_bytes());
             let x_d = faces_from_rgb8(&crops.collect::<opencv::Result<Vec<_>>>()?, size)?;
-            let seeds = vec![seed; batch.len()];
+            let seeds = vec![options.seed; batch.len()];
+            let detail = Some(f64::from(options.detail));
             let outputs = if warm {
                 let starts = batch.iter().filter_map(|&index| {
                     let remembered = recalled[index].as_ref()?;
@@ -119,10 +122,11 @@ impl TemporalRestorer {
                 let starts = starts.collect::<opencv::Result<Vec<Mat>>>()?;
                 let starts = starts.iter().map(Mat::data_bytes).collect::<opencv::Result<Vec<_>>>()?;
                 let starts = faces_from_rgb8(&starts, size)?;
-                let warm = WarmStart { faces: &starts, gamma: f64::from(persistence * WARMEST_START) };
-                self.restorer.restore_from(&x_d, &warm, &seeds)?
+                let gamma = f64::from(persistence * WARMEST_START);
+                let start = Some(WarmStart { faces: &starts, gamma });
+                self.restorer.restore_with(&x_d, &seeds, &RestoreOptions { start, detail })?
             } else {
-                self.restorer.restore(&x_d, &seeds)?
+                self.restorer.restore_with(&x_d, &seeds, &RestoreOptions { start: None, detail })?
             };
             for (index, bytes) in batch.into_iter().zip(faces_to_rgb8(&outputs)?) {
                 restored[index] =

@@ -27,7 +27,7 @@ pub fn untrained_model(folder: &Path) -> PathBuf {
         residual: false,
         ..UNetConfig::fast()
     };
-    let inference = InferenceConfig { steps: 1, sampler: Sampler::Ddim, spacing: 1.0 };
+    let inference = InferenceConfig { steps: 1, sampler: Sampler::Ddim, ..InferenceConfig::default() };
     let config = ModelConfig { crop_size: 64, unet, diffusion: DiffusionConfig::default(), inference };
     let path = folder.join("untrained.safetensors");
     Checkpoint::untrained(&config, 1).unwrap().save(&path, tch::Kind::Float).unwrap();

@@ -48,11 +48,15 @@ pub struct InferenceConfig {
     /// Where the steps lie in time, see [`NoiseSchedule::respaced`](crate::NoiseSchedule::respaced); 1 is evenly.
     #[serde(default = "even")]
     pub spacing: f64,
+    /// γ of the detail, for a network with a detail head: where neither steps nor a sampler are asked for, a face is sampled
+    /// by one pass of each network, [`Sampling::MeanDetail`](crate::Sampling::MeanDetail).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail_gamma: Option<f64>,
 }
 
 impl Default for InferenceConfig {
     fn default() -> Self {
-        Self { steps: 10, sampler: Sampler::Ddpm, spacing: even() }
+        Self { steps: 10, sampler: Sampler::Ddpm, spacing: even(), detail_gamma: None }
     }
 }
 
@@ -96,6 +100,10 @@ pub struct UNetConfig {
     /// Dropout rate inside the blocks, in training.
     #[serde(default)]
     pub dropout: f64,
+    /// A second output for what is to be added to the prediction for a sharp face ("mean once, detail once", see
+    /// [`InferenceConfig::detail_gamma`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detail_head: bool,
     /// A network at half the size that corrects x_d before this one sees it, trained together with it: it finds the face's
     /// shape with a quarter of the work, and this one the detail (coarse to fine, as cascades do: Saharia et al. 2021).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +129,7 @@ impl UNetConfig {
             head_channels: 0,
             residual: false,
             dropout: 0.0,
+            detail_head: false,
             coarse: None,
         }
     }
@@ -137,6 +146,7 @@ impl UNetConfig {
             head_channels: 64,
             residual: true,
             dropout: 0.0,
+            detail_head: false,
             coarse: None,
         }
     }
@@ -218,6 +228,9 @@ impl UNetConfig {
             Some(coarse) if coarse.coarse.is_some() => {
                 fail("unet.coarse has a coarse network of its own".into())
             }
+            Some(coarse) if coarse.detail_head => {
+                fail("unet.coarse has a detail head; only the network that it serves can have one".into())
+            }
             Some(coarse) => coarse.validate().or_else(|error| match error {
                 RestoreError::Config(text) => fail(format!("unet.coarse: {text}")),
                 other => Err(other),
@@ -259,6 +272,20 @@ impl ModelConfig {
                 self.inference.spacing
             )));
         }
-        Ok(())
+        match self.inference.detail_gamma {
+            Some(gamma) if !(gamma > 0.0 && gamma < 1.0) => Err(RestoreError::Config(format!(
+                "inference.detail_gamma is {gamma}, must be between 0 and 1"
+            ))),
+            Some(_) if !self.unet.detail_head || self.diffusion.prediction != Prediction::X0 => {
+                Err(RestoreError::Config(
+                    "inference.detail_gamma is for a network with unet.detail_head that predicts x0".into(),
+                ))
+            }
+            None if self.unet.detail_head => Err(RestoreError::Config(
+                "unet.detail_head needs inference.detail_gamma, the noise level at which it is sampled"
+                    .into(),
+            )),
+            _ => Ok(()),
+        }
     }
 }

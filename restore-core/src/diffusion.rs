@@ -9,8 +9,8 @@ use tch::{Device, Kind, Tensor};
 use crate::checkpoint::LoadedModel;
 use crate::restorer::check_faces;
 use crate::{
-    Checkpoint, DeviceChoice, ModelConfig, NoiseSchedule, Precision, RestoreError, Restorer, Sampler,
-    WarmStart, device_name, seeded_noise,
+    Checkpoint, DeviceChoice, InferenceConfig, ModelConfig, NoiseSchedule, Precision, RestoreError,
+    RestoreOptions, Restorer, Sampler, Sampling, WarmStart, device_name, seeded_noise,
 };
 
 /// How to run a model; the defaults are the model's own.
@@ -22,8 +22,23 @@ pub struct DiffusionOptions {
     pub precision: Option<Precision>,
     /// Sampling steps; `None` is what the model file recommends.
     pub steps: Option<usize>,
-    /// The sampler; `None` is what the model file recommends.
+    /// The sampler; `None` is what the model file recommends. With one of the two named, a model for
+    /// [`Sampling::MeanDetail`] takes plain steps.
     pub sampler: Option<Sampler>,
+    /// [`RestoreOptions::detail`] where a call names none; `None` is all of it.
+    pub detail: Option<f64>,
+}
+
+impl DiffusionOptions {
+    /// The sampling that is asked for of a model, whose own it is where nothing is.
+    fn sampling(&self, own: &InferenceConfig) -> Sampling {
+        match (self.steps, self.sampler, own.detail_gamma) {
+            (None, None, Some(gamma)) => Sampling::MeanDetail { gamma },
+            (steps, sampler, _) => {
+                Sampling::Steps { steps: steps.unwrap_or(own.steps), sampler: sampler.unwrap_or(own.sampler) }
+            }
+        }
+    }
 }
 
 /// Restores faces with a conditional diffusion model.
@@ -31,10 +46,9 @@ pub struct DiffusionRestorer {
     config: ModelConfig,
     device: Device,
     precision: Precision,
-    sampler: Sampler,
+    sampling: Sampling,
+    detail: f64,
     schedule: NoiseSchedule,
-    /// γ of the sampler's steps, noisiest first, then 1.
-    levels: Vec<f64>,
     /// One caller at a time: a tensor is not `Sync`, and one inference already uses all of libtorch's threads.
     state: Mutex<State>,
 }
@@ -73,16 +87,16 @@ impl DiffusionRestorer {
         let device = options.device.resolve()?;
         let precision = options.precision.unwrap_or(Precision::Auto).resolve(device);
         let schedule = NoiseSchedule::new(config.diffusion.schedule, config.diffusion.timesteps)?;
-        let levels =
-            schedule.respaced(options.steps.unwrap_or(config.inference.steps), config.inference.spacing)?;
+        let sampling = options.sampling(&config.inference);
+        check_sampling(&sampling, &config, &schedule)?;
         let model = checkpoint.load(path, device, precision.kind())?;
         Ok(Self {
-            sampler: options.sampler.unwrap_or(config.inference.sampler),
+            sampling,
+            detail: options.detail.unwrap_or(1.0),
             config,
             device,
             precision,
             schedule,
-            levels,
             state: Mutex::new(State { model, noise: HashMap::new() }),
         })
     }
@@ -102,18 +116,31 @@ impl DiffusionRestorer {
         self.precision
     }
 
-    /// The number of sampling steps in use.
-    pub fn steps(&self) -> usize {
-        self.levels.len() - 1
+    /// The sampling in use.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
     }
 
-    /// Samples in `steps` steps by `sampler` from now on, with the same weights.
+    /// Adds so much of the detail, 0 to 1, from now on, where a call names no other.
+    pub fn set_detail(&mut self, detail: f64) {
+        self.detail = detail;
+    }
+
+    /// The number of sampling steps in use; the mean and the detail together are one.
+    pub fn steps(&self) -> usize {
+        match self.sampling {
+            Sampling::Steps { steps, .. } => steps,
+            Sampling::MeanDetail { .. } => 1,
+        }
+    }
+
+    /// Samples so from now on, with the same weights.
     ///
     /// # Errors
-    /// [`RestoreError::Config`] when the number of steps is out of range.
-    pub fn set_sampling(&mut self, steps: usize, sampler: Sampler) -> Result<(), RestoreError> {
-        self.levels = self.schedule.respaced(steps, self.config.inference.spacing)?;
-        self.sampler = sampler;
+    /// [`RestoreError::Config`] when the number of steps is out of range, or the model has no detail.
+    pub fn set_sampling(&mut self, sampling: Sampling) -> Result<(), RestoreError> {
+        check_sampling(&sampling, &self.config, &self.schedule)?;
+        self.sampling = sampling;
         Ok(())
     }
 
@@ -127,50 +154,99 @@ impl DiffusionRestorer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sampling loop (Eq. 8) for one batch, x_d in [-1, 1] on the device, from pure noise or from `start` (on the
-    /// device, too) noised to the first of `levels`.
+    /// One batch, x_d in [-1, 1] on the device, from pure noise or from faces (on the device, too) noised to a γ.
     fn sample(
         &self,
         state: &mut State,
         x_d: &Tensor,
-        start: Option<&Tensor>,
+        start: Option<WarmStart>,
+        detail: f64,
+        seeds: &[u64],
+    ) -> Result<Tensor, RestoreError> {
+        let spacing = self.config.inference.spacing;
+        match self.sampling {
+            Sampling::MeanDetail { gamma } => self.sample_once(state, x_d, start, gamma, detail, seeds),
+            Sampling::Steps { steps, sampler } => {
+                let levels = match start {
+                    Some(start) => self.schedule.respaced_from(start.gamma, steps, spacing)?,
+                    None => self.schedule.respaced(steps, spacing)?,
+                };
+                self.sample_in_steps(state, x_d, start, &levels, sampler, seeds)
+            }
+        }
+    }
+
+    /// The loop of Eq. 8 over γ = `levels`, noisiest first, then 1.
+    fn sample_in_steps(
+        &self,
+        state: &mut State,
+        x_d: &Tensor,
+        start: Option<WarmStart>,
         levels: &[f64],
+        sampler: Sampler,
         seeds: &[u64],
     ) -> Result<Tensor, RestoreError> {
         let mut x_t = self.noise(state, seeds, 0, x_d)?;
-        if let (Some(start), Some(gamma)) = (start, levels.first()) {
-            x_t = start.f_mul_scalar(gamma.sqrt())?.f_add(&x_t.f_mul_scalar((1.0 - gamma).sqrt())?)?;
+        if let (Some(start), Some(&gamma)) = (start, levels.first()) {
+            x_t = noised(start.faces, &x_t, gamma)?;
         }
         for (index, pair) in levels.windows(2).enumerate() {
             let (gamma, next) = (pair[0], pair[1]);
             let gammas = Tensor::f_full([seeds.len() as i64], gamma, (Kind::Float, self.device))?;
             let output = state.model.unet.forward(&x_t, x_d, &gammas, self.precision.kind(), false)?;
-            let noise = if self.sampler == Sampler::Ddpm && next < 1.0 {
+            let noise = if sampler == Sampler::Ddpm && next < 1.0 {
                 Some(self.noise(state, seeds, index as u64 + 1, x_d)?)
             } else {
                 None
             };
-            x_t = self.sampler.step(
-                self.config.diffusion.prediction,
-                &x_t,
-                &output,
-                gamma,
-                next,
-                noise.as_ref(),
-            )?;
+            x_t =
+                sampler.step(self.config.diffusion.prediction, &x_t, &output, gamma, next, noise.as_ref())?;
         }
         Ok(x_t)
+    }
+
+    /// [`Sampling::MeanDetail`] with γ = `gamma` and the share `detail` of the detail; both passes have the same ε.
+    fn sample_once(
+        &self,
+        state: &mut State,
+        x_d: &Tensor,
+        start: Option<WarmStart>,
+        gamma: f64,
+        detail: f64,
+        seeds: &[u64],
+    ) -> Result<Tensor, RestoreError> {
+        let noise = self.noise(state, seeds, 0, x_d)?;
+        let unet = &state.model.unet;
+        let (compute, count) = (self.precision.kind(), seeds.len() as i64);
+        let gammas = |gamma: f64| Tensor::f_full([count], gamma, (Kind::Float, self.device));
+        let noisiest = self.schedule.gamma(self.schedule.timesteps());
+        let (first, level) = match start {
+            Some(start) => {
+                let level = start.gamma.max(noisiest);
+                (noised(start.faces, &noise, level)?, level)
+            }
+            None => (noise.shallow_clone(), noisiest),
+        };
+        let mean = unet.condition(&first, x_d, &gammas(level)?, compute, false)?;
+        let heads = unet.heads(&noised(&mean, &noise, gamma)?, &mean, &gammas(gamma)?, compute, false)?;
+        let face = match heads.detail {
+            Some(added) => heads.prediction.f_add(&added.f_mul_scalar(detail)?)?,
+            None => heads.prediction,
+        };
+        Ok(face.f_clamp(-1.0, 1.0)?)
     }
 
     /// [`sample`](Self::sample) for any number of faces on any device.
     fn restore_in_batches(
         &self,
         faces: &Tensor,
-        starts: Option<&Tensor>,
-        levels: &[f64],
         seeds: &[u64],
+        options: &RestoreOptions,
     ) -> Result<Tensor, RestoreError> {
         check_faces(faces, seeds, self.crop_size())?;
+        if let Some(start) = &options.start {
+            check_faces(start.faces, seeds, self.crop_size())?;
+        }
         if seeds.is_empty() {
             return Ok(faces.f_to_kind(Kind::Float)?);
         }
@@ -183,9 +259,12 @@ impl DiffusionRestorer {
             let part = |faces: &Tensor| -> Result<Tensor, RestoreError> {
                 Ok(faces.f_narrow(0, first, length)?.f_to_device(self.device)?.f_to_kind(Kind::Float)?)
             };
-            let (x_d, start) = (part(faces)?, starts.map(part).transpose()?);
+            let begun = options.start.as_ref().map(|start| part(start.faces)).transpose()?;
+            let start = begun.as_ref().zip(options.start);
+            let start = start.map(|(faces, start)| WarmStart { faces, gamma: start.gamma });
             let seeds = &seeds[first as usize..(first + length) as usize];
-            let sampled = self.sample(&mut state, &x_d, start.as_ref(), levels, seeds)?;
+            let sampled =
+                self.sample(&mut state, &part(faces)?, start, options.detail.unwrap_or(self.detail), seeds)?;
             restored.push(sampled.f_to_device(Device::Cpu)?);
         }
         Ok(Tensor::f_cat(&restored, 0)?)
@@ -221,22 +300,43 @@ impl Restorer for DiffusionRestorer {
 
     fn description(&self) -> String {
         let size = self.config.crop_size;
-        format!(
-            "diffusion model for {size}×{size} faces, {} steps of {}, on {} in {}",
-            self.steps(),
-            self.sampler,
-            device_name(self.device),
-            self.precision
-        )
+        let sampling = match self.sampling {
+            Sampling::Steps { steps, sampler } => format!("{steps} steps of {sampler}"),
+            Sampling::MeanDetail { .. } => "the mean once, the detail once".to_owned(),
+        };
+        let device = device_name(self.device);
+        format!("diffusion model for {size}×{size} faces, {sampling}, on {device} in {}", self.precision)
     }
 
-    fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        self.restore_in_batches(faces, None, &self.levels, seeds)
+    fn restore_with(
+        &self,
+        faces: &Tensor,
+        seeds: &[u64],
+        options: &RestoreOptions,
+    ) -> Result<Tensor, RestoreError> {
+        self.restore_in_batches(faces, seeds, options)
     }
+}
 
-    fn restore_from(&self, faces: &Tensor, start: &WarmStart, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        check_faces(start.faces, seeds, self.crop_size())?;
-        let levels = self.schedule.respaced_from(start.gamma, self.steps(), self.config.inference.spacing)?;
-        self.restore_in_batches(faces, Some(start.faces), &levels, seeds)
+/// √γ `faces` + √(1−γ) `noise` (Eq. 5).
+fn noised(faces: &Tensor, noise: &Tensor, gamma: f64) -> Result<Tensor, RestoreError> {
+    Ok(faces.f_mul_scalar(gamma.sqrt())?.f_add(&noise.f_mul_scalar((1.0 - gamma).sqrt())?)?)
+}
+
+/// Whether a model of this configuration can be sampled so.
+fn check_sampling(
+    sampling: &Sampling,
+    config: &ModelConfig,
+    schedule: &NoiseSchedule,
+) -> Result<(), RestoreError> {
+    match sampling {
+        Sampling::Steps { steps, .. } => {
+            schedule.respaced(*steps, config.inference.spacing)?;
+        }
+        Sampling::MeanDetail { .. } if config.unet.detail_head => {}
+        Sampling::MeanDetail { .. } => {
+            return Err(RestoreError::Config("this model has no detail head (unet.detail_head)".into()));
+        }
     }
+    Ok(())
 }

@@ -5,13 +5,23 @@ use tch::{Kind, Tensor};
 use crate::RestoreError;
 
 /// Where sampling begins instead of at pure noise: for a video, at the face restored last, warped to the present crop.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct WarmStart<'a> {
     /// What to begin at, shape and range as the faces to restore.
     pub faces: &'a Tensor,
     /// γ of the beginning, in (0, 1): the share of power that `faces` have in x_t = √γ faces + √(1−γ) ε. Near 0 is a cold
     /// start; near 1 the result keeps what is in `faces`.
     pub gamma: f64,
+}
+
+/// How faces are to be restored, beside the seeds of their noise; the defaults are the restorer's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestoreOptions<'a> {
+    /// How much of the detail is added to the faithful mean, 0 to 1; for a model with a detail head that is sampled as
+    /// [`Sampling::MeanDetail`](crate::Sampling::MeanDetail), of no effect on others. It costs no time.
+    pub detail: Option<f64>,
+    /// Where sampling begins; `None` for pure noise. A network that does not sample has nothing to begin at.
+    pub start: Option<WarmStart<'a>>,
 }
 
 /// A network that restores aligned faces.
@@ -33,16 +43,19 @@ pub trait Restorer: Send + Sync {
     /// [`RestoreError::Shape`] when the shapes disagree, [`RestoreError::Torch`] when libtorch fails.
     ///
     /// [crop size]: Restorer::crop_size
-    fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError>;
+    fn restore_with(
+        &self,
+        faces: &Tensor,
+        seeds: &[u64],
+        options: &RestoreOptions,
+    ) -> Result<Tensor, RestoreError>;
 
-    /// [`restore`](Restorer::restore) beginning at `start` instead of at pure noise, so that the detail of `start` persists and
-    /// fewer steps are needed. A network that does not sample has nothing to begin at and restores as ever.
+    /// [`restore_with`](Restorer::restore_with) the default options.
     ///
     /// # Errors
-    /// As [`restore`](Restorer::restore), and when the shapes of `faces` and of `start` differ.
-    fn restore_from(&self, faces: &Tensor, start: &WarmStart, seeds: &[u64]) -> Result<Tensor, RestoreError> {
-        let _ = start;
-        self.restore(faces, seeds)
+    /// As [`restore_with`](Restorer::restore_with).
+    fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
+        self.restore_with(faces, seeds, &RestoreOptions::default())
     }
 
     /// [`restore`](Restorer::restore) for 8-bit pictures: each of `crops` holds `S * S * 3` bytes, RGB,

@@ -25,6 +25,26 @@ named_choice! {
     }
 }
 
+/// How a face is drawn from the model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sampling {
+    /// The reverse process (Eq. 8) in so many steps.
+    Steps {
+        /// Number of steps.
+        steps: usize,
+        /// How each is taken.
+        sampler: Sampler,
+    },
+    /// The mean once, the detail once: the coarse network corrects x_d to x̂ (x_d itself where there is none), then one pass of
+    /// the network at x_t = √γ x̂ + √(1−γ) ε gives the mean of what the face may have been, by its first head, and by its
+    /// second what a sharp face adds to it. It was trained on exactly this x_t, where the second step of [`Steps`](Self::Steps)
+    /// sees its own soft answer after training on the truth (PMRF, Ohayon et al. 2024, and ELIR start from the mean likewise).
+    MeanDetail {
+        /// γ of x_t.
+        gamma: f64,
+    },
+}
+
 impl Prediction {
     /// The clean face that a network output stands for: itself, or (x_t − √(1−γ) ε) / √γ. Not clipped.
     fn to_x0(self, output: &Tensor, x_t: &Tensor, gamma: f64) -> Result<Tensor, RestoreError> {

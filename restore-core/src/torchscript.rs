@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{CModule, Device, IValue, Kind, Tensor};
 
 use crate::restorer::check_faces;
-use crate::{DeviceChoice, RestoreError, Restorer, device_name, named_choice};
+use crate::{DeviceChoice, RestoreError, RestoreOptions, Restorer, device_name, named_choice};
 
 named_choice! {
     /// What pixel values a scripted network takes or gives.
@@ -133,7 +133,12 @@ impl Restorer for TorchScriptRestorer {
         format!("TorchScript network for {size}×{size} faces, on {}", device_name(self.device))
     }
 
-    fn restore(&self, faces: &Tensor, seeds: &[u64]) -> Result<Tensor, RestoreError> {
+    fn restore_with(
+        &self,
+        faces: &Tensor,
+        seeds: &[u64],
+        _: &RestoreOptions,
+    ) -> Result<Tensor, RestoreError> {
         check_faces(faces, seeds, self.crop_size())?;
         if seeds.is_empty() {
             return Ok(faces.f_to_kind(Kind::Float)?);

@@ -20,6 +20,16 @@ pub struct UNet {
     decoder: Vec<Level>,
     norm: Norm,
     output: Conv,
+    /// What the detail adds to the output, from the same features.
+    detail: Option<Conv>,
+}
+
+/// What one pass of a network gives, fp32, not clipped, `[N, 3, H, W]`.
+pub struct Heads {
+    /// The network's prediction: of a face, the mean of what it may have been.
+    pub prediction: Tensor,
+    /// What a network with a detail head ([`UNetConfig::detail_head`]) adds to the prediction for a sharp face.
+    pub detail: Option<Tensor>,
 }
 
 /// The blocks of one grid size, on the way down or up.
@@ -48,6 +58,10 @@ impl UNet {
                 config.dropout,
             )
         };
+        let output = |name: &str| {
+            let channels = (config.channels(0), OUTPUT_CHANNELS * pixels);
+            Conv::new(&(path / name), channels, 3, 1, true, Start::Zero)
+        };
         let coarse = config.coarse.as_ref().map(|coarse| Self::new(&(path / "coarse"), coarse));
         let (encoder, skips) = build_encoder(&(path / "encoder"), config)?;
         Ok(Self {
@@ -73,14 +87,8 @@ impl UNet {
             ),
             decoder: build_decoder(&(path / "decoder"), config, skips)?,
             norm: Norm::new(&(path / "norm"), config.channels(0), config.design)?,
-            output: Conv::new(
-                &(path / "output"),
-                (config.channels(0), OUTPUT_CHANNELS * pixels),
-                3,
-                1,
-                true,
-                Start::Zero,
-            )?,
+            output: output("output")?,
+            detail: if config.detail_head { Some(output("detail")?) } else { None },
             config: config.clone(),
         })
     }
@@ -99,18 +107,45 @@ impl UNet {
         compute: Kind,
         train: bool,
     ) -> Result<Tensor> {
-        let (_, _, height, width) = x_t.size4()?;
-        let multiple = self.config.size_multiple();
-        if height % multiple != 0 || width % multiple != 0 {
-            return Err(RestoreError::Shape(format!(
-                "a face of {width}×{height} pixels; this network needs multiples of {multiple}"
-            )));
+        let condition = self.condition(x_t, x_d, gamma, compute, train)?;
+        Ok(self.heads(x_t, &condition, gamma, compute, train)?.prediction)
+    }
+
+    /// What the network sees in the place of x_d: x_d itself, or as the coarse network corrects it. Arguments as
+    /// [`forward`](Self::forward)'s.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn condition(
+        &self,
+        x_t: &Tensor,
+        x_d: &Tensor,
+        gamma: &Tensor,
+        compute: Kind,
+        train: bool,
+    ) -> Result<Tensor> {
+        self.check_size(x_t)?;
+        match &self.coarse {
+            Some(coarse) => coarse.correct_at_half_size(x_t, x_d, gamma, compute, train),
+            None => Ok(x_d.shallow_clone()),
         }
-        let x_d = &match &self.coarse {
-            Some(coarse) => coarse.correct_at_half_size(x_t, x_d, gamma, compute, train)?,
-            None => x_d.shallow_clone(),
-        };
-        let input = Tensor::f_cat(&[x_t, x_d], 1)?.f_to_kind(compute)?;
+    }
+
+    /// The network without its coarse one, on what [`condition`](Self::condition) gave. Arguments as
+    /// [`forward`](Self::forward)'s.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn heads(
+        &self,
+        x_t: &Tensor,
+        condition: &Tensor,
+        gamma: &Tensor,
+        compute: Kind,
+        train: bool,
+    ) -> Result<Heads> {
+        self.check_size(x_t)?;
+        let input = Tensor::f_cat(&[x_t, condition], 1)?.f_to_kind(compute)?;
         let input = channels_last(&input.f_pixel_unshuffle(self.config.patch)?)?;
         let embedding = self.embedding.forward(gamma, &input)?;
 
@@ -144,8 +179,25 @@ impl UNet {
             }
         }
         let h = self.norm.forward(&h)?.f_silu()?;
-        let output = self.output.forward(&h)?.f_to_kind(Kind::Float)?.f_pixel_shuffle(self.config.patch)?;
-        Ok(if self.config.residual { output.f_add(x_d)? } else { output })
+        let picture = |head: &Conv| -> Result<Tensor> {
+            Ok(head.forward(&h)?.f_to_kind(Kind::Float)?.f_pixel_shuffle(self.config.patch)?)
+        };
+        let output = picture(&self.output)?;
+        Ok(Heads {
+            prediction: if self.config.residual { output.f_add(condition)? } else { output },
+            detail: self.detail.as_ref().map(picture).transpose()?,
+        })
+    }
+
+    fn check_size(&self, x: &Tensor) -> Result<()> {
+        let (_, _, height, width) = x.size4()?;
+        let multiple = self.config.size_multiple();
+        if height % multiple != 0 || width % multiple != 0 {
+            return Err(RestoreError::Shape(format!(
+                "a face of {width}×{height} pixels; this network needs multiples of {multiple}"
+            )));
+        }
+        Ok(())
     }
 
     /// x_d plus this network's correction of it at half the size, enlarged bilinearly.
@@ -213,6 +265,7 @@ impl UNet {
         self.coarse.as_ref().map_or(0, |coarse| coarse.flops(size / 2))
             + self.stem.flops(grid)
             + self.output.flops(grid)
+            + self.detail.as_ref().map_or(0, |detail| detail.flops(grid))
             + down
             + up
             + self.middle.0.flops(middle)

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use common::{small_model, wave};
 use restore_core::{
-    DeviceChoice, DiffusionOptions, DiffusionRestorer, PixelRange, Precision, RestoreError, Restorer,
-    Sampler, TorchScriptOptions, TorchScriptRestorer, UNet, WarmStart, seeded_noise,
+    DeviceChoice, DiffusionOptions, DiffusionRestorer, PixelRange, Precision, RestoreError, RestoreOptions,
+    Restorer, Sampler, Sampling, TorchScriptOptions, TorchScriptRestorer, UNet, WarmStart, seeded_noise,
 };
 use tch::{CModule, Device, Kind, Tensor};
 
@@ -61,8 +61,11 @@ fn a_warm_start_is_the_start_noised_to_its_level() {
     let options = DiffusionOptions { steps: Some(1), ..cpu(Precision::Fp32) };
     let restorer = DiffusionRestorer::new(&checkpoint, Path::new("small"), &options).unwrap();
     let (faces, start) = (faces(2), wave(&[2, 3, 32, 32], 0.37, 1.0));
-    let warm = WarmStart { faces: &start, gamma: 0.7 };
-    let restored = restorer.restore_from(&faces, &warm, &[3, 4]).unwrap();
+    let from = |faces: &Tensor, start: &Tensor, gamma: f64| {
+        let start = Some(WarmStart { faces: start, gamma });
+        restorer.restore_with(faces, &[3, 4], &RestoreOptions { start, ..RestoreOptions::default() })
+    };
+    let restored = from(&faces, &start, 0.7).unwrap();
 
     let variables = tch::nn::VarStore::new(Device::Cpu);
     let unet = UNet::new(&variables.root(), &checkpoint.config.unet).unwrap();
@@ -74,15 +77,9 @@ fn a_warm_start_is_the_start_noised_to_its_level() {
         tch::no_grad(|| unet.forward(&x_t, &faces, &gamma, Kind::Float, false).unwrap()).clamp(-1.0, 1.0);
     assert!((&restored - expected).abs().max().double_value(&[]) < 1e-5);
     // A hair above nothing of the start is a cold start.
-    let cold = WarmStart { faces: &start, gamma: 1e-9 };
-    let difference =
-        restorer.restore_from(&faces, &cold, &[3, 4]).unwrap() - restorer.restore(&faces, &[3, 4]).unwrap();
+    let difference = from(&faces, &start, 1e-9).unwrap() - restorer.restore(&faces, &[3, 4]).unwrap();
     assert!(difference.abs().max().double_value(&[]) < 1e-2);
-    assert!(
-        restorer
-            .restore_from(&faces, &WarmStart { faces: &start.narrow(0, 0, 1), gamma: 0.7 }, &[3, 4])
-            .is_err()
-    );
+    assert!(from(&faces, &start.narrow(0, 0, 1), 0.7).is_err());
 }
 
 #[test]
@@ -119,10 +116,12 @@ fn steps_and_sampler_come_from_the_model_unless_given() {
     assert!(!results[0].equal(&results[1]) && !results[0].equal(&results[2]));
     let mut changed = restorer;
     for (steps, sampler, expected) in [(10, Sampler::Ddpm, 1), (2, Sampler::Ddim, 2), (2, Sampler::Ddpm, 0)] {
-        changed.set_sampling(steps, sampler).unwrap();
+        changed.set_sampling(Sampling::Steps { steps, sampler }).unwrap();
         assert!(changed.restore(&faces(1), &[0]).unwrap().equal(&results[expected]), "{steps} {sampler}");
     }
-    assert!(changed.set_sampling(0, Sampler::Ddpm).is_err() && changed.steps() == 2);
+    let none = Sampling::Steps { steps: 0, sampler: Sampler::Ddpm };
+    assert!(changed.set_sampling(none).is_err() && changed.steps() == 2);
+    assert!(changed.set_sampling(Sampling::MeanDetail { gamma: 0.9 }).is_err(), "it has no detail head");
     let error = DiffusionRestorer::new(
         &small_model(),
         Path::new("small"),

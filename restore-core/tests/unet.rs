@@ -20,6 +20,7 @@ fn tiny(design: Design) -> UNetConfig {
         head_channels: 32,
         residual: false,
         dropout: 0.0,
+        detail_head: false,
         coarse: None,
     }
 }

@@ -15,6 +15,10 @@ const FRAME_RATE: u64 = 30;
 const SCENE: u64 = 45;
 /// Scenes from one seek to the next.
 const SCENES_PER_SEEK: u64 = 8;
+/// Index of the scene for which the network fails.
+const POISONED: usize = 3;
+/// Frames of it after which it must have failed.
+const PATIENCE: u64 = 10_000;
 
 /// A network that gives the negative, and fails for faces without blue, as the poisoned scene has them.
 fn failing_network(folder: &Path) -> PathBuf {
@@ -61,6 +65,14 @@ fn soak(frames: u64) {
     let mut rig = Rig::of(element);
     let scenes = scenes();
     let (mut settled, mut last, mut warnings) = (u64::MAX, u64::MAX, 0);
+    // The first error of libtorch's costs 30 MB for good. The worker steps back behind other work, and beside enough of it
+    // would meet its first poisoned face only when memory is looked at.
+    let mut before = 0;
+    while rig.stat("failures") == 0 {
+        assert!(before < PATIENCE, "the failing network was never asked for the poisoned face");
+        rig.push(&scenes[POISONED]);
+        before += 1;
+    }
     for index in 0..frames {
         let scene = index / SCENE;
         if index > 0 && index % (SCENE * SCENES_PER_SEEK) == 0 {
@@ -74,17 +86,16 @@ fn soak(frames: u64) {
             // What an application does; messages that nobody takes would pile up.
             warnings += on_bus(&rig.bus, gst::MessageType::Warning).len();
         }
-        // The least of many looks: the first error of libtorch's costs 30 MB for good, each takes 50 MB while it is made into text.
+        // The least of many looks: an error of libtorch's takes 50 MB while it is made into text.
         match 4 * index / frames {
             2 if index % 30 == 0 => settled = settled.min(resident()),
             3 if index % 30 == 0 => last = last.min(resident()),
             _ => {}
         }
     }
-    assert_eq!(rig.stat("frames"), frames);
+    assert_eq!(rig.stat("frames"), before + frames);
     assert_eq!(rig.stat("late-frames"), 0);
     assert!(rig.stat("restorations") > 0 && rig.stat("tracks") > frames / SCENE / 2);
-    assert!(rig.stat("failures") > 0, "the failing network was never asked for the poisoned face");
     assert!(warnings > 0, "nothing was said about the failures");
     let grown = last as f64 / settled as f64;
     assert!(grown < 1.05, "memory grew from {settled} KiB by {:.1} %", 100.0 * (grown - 1.0));

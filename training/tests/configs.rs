@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use training::data::degradation::Degradation;
 use training::train::config::{Decay, Loss, TrainConfig};
 use training::train::parallel::Group;
-use training::train::trainer::Trainer;
+use training::train::trainer::{StartFiles, Trainer};
 
 use common::repository;
 
@@ -70,7 +70,7 @@ fn both_losses_run_and_are_those_of_figure_10() {
             config.run.loss = loss;
             config.run.precision = Precision::Fp32;
             config.model.diffusion.prediction = prediction;
-            let mut trainer = Trainer::new(&config, DeviceChoice::Cpu, None, None).unwrap();
+            let mut trainer = Trainer::new(&config, DeviceChoice::Cpu, &StartFiles::default()).unwrap();
             let first = trainer.step(&x, &x_d, &Group::alone()).unwrap();
             if prediction == Prediction::X0 {
                 assert!((first.loss - expected).abs() < 1e-5, "{loss:?}: {}", first.loss);

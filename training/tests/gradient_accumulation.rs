@@ -9,11 +9,11 @@ use training::picture;
 use training::train::config::TrainConfig;
 use training::train::parallel::Group;
 use training::train::state::LossSum;
-use training::train::trainer::Trainer;
+use training::train::trainer::{StartFiles, Trainer};
 
 /// Gradients after one step, by the name of the weight, read from the first moment: m = (1 − β₁) g when it was 0.
 fn gradients(config: &TrainConfig, x: &Tensor, x_d: &Tensor) -> (f64, Vec<(String, Tensor)>) {
-    let mut trainer = Trainer::new(config, DeviceChoice::Cpu, None, None).unwrap();
+    let mut trainer = Trainer::new(config, DeviceChoice::Cpu, &StartFiles::default()).unwrap();
     let progress = trainer.step(x, x_d, &Group::alone()).unwrap();
     let state = trainer.state(LossSum::default()).unwrap();
     for (name, tensor) in &state.tensors {

@@ -7,7 +7,7 @@ use gst::prelude::*;
 
 use super::choices::{Mode, Precision, Sampler, TorchScriptRange};
 use super::settings::{
-    DEFAULT_DETECTION_INTERVAL, DEFAULT_DETECTION_THRESHOLD, DEFAULT_DEVICE, DEFAULT_MAX_AGE,
+    DEFAULT_DETAIL, DEFAULT_DETECTION_INTERVAL, DEFAULT_DETECTION_THRESHOLD, DEFAULT_DEVICE, DEFAULT_MAX_AGE,
     DEFAULT_MAX_FACES, DEFAULT_MIN_FACE_SIZE, DEFAULT_STRENGTH, DEFAULT_TEMPORAL,
 };
 
@@ -78,6 +78,15 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .minimum(0.0)
             .maximum(1.0)
             .default_value(DEFAULT_STRENGTH)
+            .mutable_playing()
+            .controllable()
+            .build(),
+        glib::ParamSpecDouble::builder("detail")
+            .nick("Detail")
+            .blurb("How much of the detail is added to the faithful face: 0 shows only what is certain, and is softer; 1 shows skin, hair and lashes as the model draws them. Costs no time; without effect on models that were not trained for it")
+            .minimum(0.0)
+            .maximum(1.0)
+            .default_value(DEFAULT_DETAIL)
             .mutable_playing()
             .controllable()
             .build(),

@@ -17,10 +17,11 @@ pub fn small_model() -> Checkpoint {
             head_channels: 16,
             residual: true,
             dropout: 0.0,
+            detail_head: false,
             coarse: None,
         },
         diffusion: DiffusionConfig::default(),
-        inference: InferenceConfig { steps: 2, sampler: Sampler::Ddpm, spacing: 1.0 },
+        inference: InferenceConfig { steps: 2, sampler: Sampler::Ddpm, spacing: 1.0, detail_gamma: None },
     };
     let mut checkpoint = Checkpoint::untrained(&config, 5).unwrap();
     // libtorch's generator is global to the process, where tests run side by side; a wave is the same for all of them.

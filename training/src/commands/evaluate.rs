@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::Args;
 use image::{GenericImage, RgbImage};
-use restore_core::{Sampler, device_name};
+use restore_core::{InferenceConfig, Sampler, Sampling, device_name};
 
 use super::restorer_args::ComputeArgs;
 use crate::evaluate::{
-    Evaluation, Gallery, Groups, MetricNetworks, ModelRuns, PairSource, Pictures, Report, ReportHead,
-    RestoredFolder, Sampling, ShownFace, markdown, page,
+    Evaluation, Gallery, Groups, MetricNetworks, ModelRun, ModelRuns, PairSource, Pictures, Report,
+    ReportHead, RestoredFolder, ShownFace, markdown, page,
 };
 use crate::jobs::progress;
 use crate::picture;
@@ -20,6 +20,11 @@ const GRID_ROWS: usize = 8;
 
 /// Side at which other systems' pictures are compared when no model says another.
 const SIZE_WITHOUT_MODEL: u32 = 512;
+
+/// Numbers of steps that are compared unless others are named.
+const STEPS: [usize; 4] = [1, 2, 4, 10];
+/// Shares of the detail likewise: the mean, and the sharp face.
+const DETAILS: [f64; 2] = [0.0, 1.0];
 
 /// Folder of the report's pictures, inside that of --report.
 const PICTURES: &str = "pictures";
@@ -44,9 +49,12 @@ pub struct EvaluateArgs {
     model: Option<PathBuf>,
     #[command(flatten)]
     compute: ComputeArgs,
-    /// Numbers of sampling steps to compare
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2, 4, 10], help_heading = "Model")]
-    steps: Vec<usize>,
+    /// Numbers of sampling steps to compare [default: 1,2,4,10; none for a model with a detail head]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = "Model")]
+    steps: Option<Vec<usize>>,
+    /// Shares of the detail to compare, 0 to 1, for a model with a detail head [default: 0,1]
+    #[arg(long, value_name = "W,…", value_delimiter = ',', help_heading = "Model")]
+    detail: Option<Vec<f64>>,
     /// Samplers to compare: ddpm (with noise between steps), ddim (without) or both [default: the model's own]
     #[arg(long, value_name = "SAMPLER,…", value_delimiter = ',', help_heading = "Model")]
     sampler: Vec<Sampler>,
@@ -156,17 +164,13 @@ fn prepare(args: &EvaluateArgs) -> anyhow::Result<(Evaluation, ReportHead, usize
         Some(path) => {
             let choice = args.compute.choice(path, None);
             let checkpoint = choice.checkpoint()?;
-            let own = &checkpoint.config.inference;
-            let samplers = if args.sampler.is_empty() { vec![own.sampler] } else { args.sampler.clone() };
-            let with = |&sampler| args.steps.iter().map(move |&steps| Sampling { steps, sampler });
-            let samplings: Vec<Sampling> = samplers.iter().flat_map(with).collect();
-            let recommended = Sampling { steps: own.steps, sampler: own.sampler };
-            headline = samplings.iter().position(|sampling| *sampling == recommended).unwrap_or(0);
+            let (runs, recommended) = runs(args, &checkpoint.config.inference);
+            headline = recommended;
             let mut restorer = choice.restorer(&checkpoint, None)?;
-            for sampling in &samplings {
-                restorer.set_sampling(sampling.steps, sampling.sampler)?;
+            for run in &runs {
+                restorer.set_sampling(run.sampling)?;
             }
-            Some(ModelRuns { restorer, samplings, authenticity: !args.no_authenticity })
+            Some(ModelRuns { restorer, runs, authenticity: !args.no_authenticity })
         }
     };
     let restorer = model.as_ref().map(|model| &model.restorer);
@@ -190,6 +194,28 @@ fn prepare(args: &EvaluateArgs) -> anyhow::Result<(Evaluation, ReportHead, usize
     )?;
     let source = PairSource::open(&args.data, args.degraded.as_deref(), size, args.seed, args.limit)?;
     Ok((Evaluation { source, model, folders: args.restored.clone(), networks }, head, headline))
+}
+
+/// The ways of running a model to compare, and the index of the one that it recommends: with a detail head the mean and all of
+/// its detail, and what `args` name.
+fn runs(args: &EvaluateArgs, own: &InferenceConfig) -> (Vec<ModelRun>, usize) {
+    let samplers = if args.sampler.is_empty() { vec![own.sampler] } else { args.sampler.clone() };
+    let with_steps = |steps: &[usize]| -> Vec<ModelRun> {
+        let of = |&sampler| steps.iter().map(move |&steps| Sampling::Steps { steps, sampler });
+        samplers.iter().flat_map(of).map(|sampling| ModelRun { sampling, detail: 1.0 }).collect()
+    };
+    let Some(gamma) = own.detail_gamma else {
+        let runs = with_steps(args.steps.as_deref().unwrap_or(&STEPS));
+        let recommended = Sampling::Steps { steps: own.steps, sampler: own.sampler };
+        let headline = runs.iter().position(|run| run.sampling == recommended).unwrap_or(0);
+        return (runs, headline);
+    };
+    let details = args.detail.as_deref().unwrap_or(&DETAILS).iter();
+    let mut runs: Vec<ModelRun> =
+        details.map(|&detail| ModelRun { sampling: Sampling::MeanDetail { gamma }, detail }).collect();
+    let headline = runs.iter().position(|run| run.detail == 1.0).unwrap_or(0);
+    runs.extend(with_steps(args.steps.as_deref().unwrap_or_default()));
+    (runs, headline)
 }
 
 /// Writes the report's files; its page comes last, so that what it shows is there.

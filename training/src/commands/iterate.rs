@@ -48,6 +48,9 @@ pub struct IterateArgs {
     /// With --init, the weights of model.unet.coarse: a model of that network, trained at half the size
     #[arg(long, value_name = "MODEL", requires = "init")]
     coarse: Option<PathBuf>,
+    /// The network of detail.perceptual, for both trainings
+    #[arg(long, value_name = "FILE")]
+    perceptual: Option<PathBuf>,
     /// Iterations of the second training [default: those of the first]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     second_iterations: Option<u64>,
@@ -74,6 +77,7 @@ pub fn run(args: &IterateArgs) -> Result<Outcome> {
         validation: args.validation.clone(),
         init: args.init.clone(),
         coarse: args.coarse.clone(),
+        perceptual: args.perceptual.clone(),
         second_iterations: args.second_iterations,
         steps: args.steps,
         device: args.device,

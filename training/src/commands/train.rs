@@ -33,6 +33,9 @@ pub struct TrainArgs {
     /// With --init, the weights of model.unet.coarse: a model of that network, trained at half the size
     #[arg(long, value_name = "MODEL", requires = "init")]
     coarse: Option<PathBuf>,
+    /// The network of detail.perceptual: TorchScript that takes two pictures in [0, 1] and gives their distance
+    #[arg(long, value_name = "FILE")]
+    perceptual: Option<PathBuf>,
     /// Go on from the state in RUN
     #[arg(long)]
     resume: bool,
@@ -57,6 +60,7 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
         validation: args.validation.clone(),
         init: args.init.clone(),
         coarse: args.coarse.clone(),
+        perceptual: args.perceptual.clone(),
         resume: args.resume,
         device: args.device,
         workers: args.workers,

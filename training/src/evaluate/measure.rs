@@ -11,7 +11,7 @@ use super::error::EvaluateError;
 use super::networks::{MetricNetworks, Truths};
 use super::pairs::{Pair, PairSource};
 use super::scores::Scores;
-use super::system::{RestoredFolder, Sampling, System};
+use super::system::{ModelRun, RestoredFolder, System};
 use crate::data::degradation::DegradationParams;
 
 /// Faces in one batch of the networks.
@@ -21,8 +21,8 @@ const BATCH: usize = 8;
 pub struct ModelRuns {
     /// The model; its sampling changes during the measurement.
     pub restorer: DiffusionRestorer,
-    /// The samplings to compare.
-    pub samplings: Vec<Sampling>,
+    /// The ways of running it to compare.
+    pub runs: Vec<ModelRun>,
     /// Measure f(x) and f(f(x_d)) too.
     pub authenticity: bool,
 }
@@ -85,7 +85,7 @@ pub struct MeasuredSystem {
 pub struct Measurement {
     /// Faces that every system has.
     pub faces: Vec<MeasuredFace>,
-    /// The systems: samplings, then folders.
+    /// The systems: the model's runs, then folders.
     pub systems: Vec<MeasuredSystem>,
     /// Features of the clean faces.
     pub truth_features: Vec<Tensor>,
@@ -107,9 +107,9 @@ impl Evaluation {
     /// The systems in the order of all results.
     #[must_use]
     pub fn systems(&self) -> Vec<System> {
-        let samplings = self.model.iter().flat_map(|model| &model.samplings);
+        let runs = self.model.iter().flat_map(|model| &model.runs);
         let folders = self.folders.iter().cloned().map(System::Folder);
-        samplings.map(|&sampling| System::Model(sampling)).chain(folders).collect()
+        runs.map(|&run| System::Model(run)).chain(folders).collect()
     }
 
     /// Measures every face. One that is broken, or that one of the systems lacks, is left out for all of them, so that
@@ -213,17 +213,17 @@ impl Evaluation {
         truths: &Truths<'_>,
         first: bool,
     ) -> Result<Vec<BatchOutcome>, EvaluateError> {
-        let Some(ModelRuns { restorer, samplings, authenticity }) = &mut self.model else {
+        let Some(ModelRuns { restorer, runs, authenticity }) = &mut self.model else {
             return Ok(Vec::new());
         };
         if first {
-            // libtorch prepares its kernels in the first run; that is not the first sampling's time.
-            let Sampling { sampler, .. } = samplings[0];
-            restorer.set_sampling(1, sampler)?;
+            // libtorch prepares its kernels in the first run; that is not the first one's time.
+            restorer.set_sampling(runs[0].sampling)?;
             evaluate_batch_with(&mut MetricNetworks::default(), truths, restorer, pairs, false)?;
         }
-        let outcomes = samplings.iter().map(|sampling| {
-            restorer.set_sampling(sampling.steps, sampling.sampler)?;
+        let outcomes = runs.iter().map(|run| {
+            restorer.set_sampling(run.sampling)?;
+            restorer.set_detail(run.detail);
             evaluate_batch_with(&mut self.networks, truths, restorer, pairs, *authenticity)
         });
         outcomes.collect()

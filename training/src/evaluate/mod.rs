@@ -28,5 +28,5 @@ pub use page::{Pictures, page};
 pub use pairs::{Pair, PairSource};
 pub use report::{Difference, FaceReport, GroupReport, Report, ReportHead, SystemReport};
 pub use scores::{Figures, Ideal, MeanScores, Measure, Scores};
-pub use system::{RestoredFolder, Sampling, System};
+pub use system::{ModelRun, RestoredFolder, System};
 pub use tables::{Table, markdown, tables};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use restore_core::Sampling;
 use serde::Serialize;
 use tch::Tensor;
 
@@ -13,7 +14,7 @@ use super::groups::Groups;
 use super::measure::{MeasuredFace, MeasuredSystem, Measurement};
 use super::networks::NetworkReports;
 use super::scores::{MeanScores, Scores};
-use super::system::{Sampling, System};
+use super::system::System;
 use crate::data::degradation::DegradationParams;
 
 /// Group of faces that the table of groups does not name.
@@ -80,6 +81,9 @@ pub struct SystemReport {
     /// The model's sampler.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampler: Option<String>,
+    /// The share of the detail, for a model that is sampled as a mean and its detail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<f64>,
     /// Where another system's pictures are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
@@ -205,24 +209,31 @@ fn system_report(
     distribution: Option<Distribution>,
 ) -> Option<SystemReport> {
     let name = measured.system.name();
-    Some(match &measured.system {
-        System::Model(Sampling { steps, sampler }) => SystemReport {
-            name,
-            steps: Some(*steps),
-            sampler: Some(sampler.to_string()),
-            folder: None,
-            summary: Summary::of(inputs, scores, Some(measured.seconds))?,
-            distribution,
-        },
-        System::Folder(restored) => SystemReport {
+    let bare = |seconds| {
+        Some(SystemReport {
             name,
             steps: None,
             sampler: None,
-            folder: Some(restored.folder.clone()),
-            summary: Summary::of(inputs, scores, None)?,
+            detail: None,
+            folder: None,
+            summary: Summary::of(inputs, scores, seconds)?,
             distribution,
-        },
-    })
+        })
+    };
+    match &measured.system {
+        System::Model(run) => {
+            let report = bare(Some(measured.seconds))?;
+            Some(match run.sampling {
+                Sampling::Steps { steps, sampler } => {
+                    SystemReport { steps: Some(steps), sampler: Some(sampler.to_string()), ..report }
+                }
+                Sampling::MeanDetail { .. } => SystemReport { detail: Some(run.detail), ..report },
+            })
+        }
+        System::Folder(restored) => {
+            Some(SystemReport { folder: Some(restored.folder.clone()), ..bare(None)? })
+        }
+    }
 }
 
 /// The headline's figures group by group, in the order of the groups' names.

@@ -4,21 +4,26 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use restore_core::Sampler;
+use restore_core::Sampling;
 
-/// How often and by which rule the model is applied.
+/// How a model is sampled, and with how much of its detail.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampling {
-    /// Number of steps.
-    pub steps: usize,
-    /// The sampler.
-    pub sampler: Sampler,
+pub struct ModelRun {
+    /// The sampling.
+    pub sampling: Sampling,
+    /// The share of the detail, where the sampling has one.
+    pub detail: f64,
 }
 
-impl fmt::Display for Sampling {
+impl fmt::Display for ModelRun {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.steps == 1 { "step" } else { "steps" };
-        write!(formatter, "{} {plural}, {}", self.steps, self.sampler)
+        match self.sampling {
+            Sampling::Steps { steps, sampler } => {
+                let plural = if steps == 1 { "step" } else { "steps" };
+                write!(formatter, "{steps} {plural}, {sampler}")
+            }
+            Sampling::MeanDetail { .. } => write!(formatter, "detail {}", self.detail),
+        }
     }
 }
 
@@ -57,7 +62,7 @@ impl FromStr for RestoredFolder {
 #[derive(Debug, Clone, PartialEq)]
 pub enum System {
     /// The model.
-    Model(Sampling),
+    Model(ModelRun),
     /// Somebody else, earlier.
     Folder(RestoredFolder),
 }
@@ -67,7 +72,7 @@ impl System {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Model(sampling) => sampling.to_string(),
+            Self::Model(run) => run.to_string(),
             Self::Folder(folder) => folder.name.clone(),
         }
     }

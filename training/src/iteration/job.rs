@@ -33,6 +33,8 @@ pub struct IterateJob {
     pub init: Option<PathBuf>,
     /// The model of the weights of its coarse network.
     pub coarse: Option<PathBuf>,
+    /// The TorchScript network of the perceptual term of both trainings.
+    pub perceptual: Option<PathBuf>,
     /// Iterations of the second training; `None`: those of the first.
     pub second_iterations: Option<u64>,
     /// Sampling steps of the enhancement and of the comparison.
@@ -146,6 +148,7 @@ impl IterateJob {
             validation: self.validation.clone(),
             init: init.filter(|_| !resume),
             coarse: coarse.filter(|_| !resume),
+            perceptual: self.perceptual.clone(),
             resume,
             device: self.device,
             workers: self.workers,

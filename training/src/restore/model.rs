@@ -48,8 +48,13 @@ impl ModelChoice {
         steps: Option<usize>,
     ) -> Result<DiffusionRestorer, ModelError> {
         let Self { file, device, precision, sampler } = self;
-        let options =
-            DiffusionOptions { device: *device, precision: Some(*precision), steps, sampler: *sampler };
+        let options = DiffusionOptions {
+            device: *device,
+            precision: Some(*precision),
+            steps,
+            sampler: *sampler,
+            detail: None,
+        };
         DiffusionRestorer::new(checkpoint, file, &options)
             .map_err(|source| ModelError { path: file.clone(), source })
     }

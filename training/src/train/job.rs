@@ -16,7 +16,7 @@ use super::run::folder::RunFolder;
 use super::run::log::RunLog;
 use super::run::samples::Samples;
 use super::state::LossSum;
-use super::trainer::{Progress, TrainError, Trainer};
+use super::trainer::{Progress, StartFiles, TrainError, Trainer};
 use crate::data::dataset::FaceDataset;
 use crate::jobs::interrupt::{self, Outcome};
 
@@ -37,6 +37,8 @@ pub struct TrainJob {
     pub init: Option<PathBuf>,
     /// The model of the weights of its coarse network, where `init` has none of its own.
     pub coarse: Option<PathBuf>,
+    /// The TorchScript network of the perceptual term (`detail.perceptual`).
+    pub perceptual: Option<PathBuf>,
     /// Go on from the state in `output`.
     pub resume: bool,
     /// Where to compute.
@@ -65,7 +67,12 @@ impl TrainJob {
         if group.is_first() {
             folder.prepare()?;
         }
-        let mut trainer = Trainer::new(&config, self.device, self.init.as_deref(), self.coarse.as_deref())?;
+        let files = StartFiles {
+            init: self.init.as_deref(),
+            coarse: self.coarse.as_deref(),
+            perceptual: self.perceptual.as_deref(),
+        };
+        let mut trainer = Trainer::new(&config, self.device, &files)?;
         let unlogged =
             if self.resume { resume(&mut trainer, &folder, &config, group)? } else { LossSum::default() };
         let options = LoaderOptions {
@@ -77,7 +84,13 @@ impl TrainJob {
         };
         let record = if group.is_first() {
             let faces_per_step = config.faces_per_step() * group.share().count as usize;
-            let log = RunLog::open(&folder, faces_per_step, trainer.iterations(), unlogged)?;
+            let log = RunLog::open(
+                &folder,
+                faces_per_step,
+                config.detail.is_some(),
+                trainer.iterations(),
+                unlogged,
+            )?;
             let samples = self.samples(&dataset, &config)?;
             let bar = progress_bar(config.run.iterations, trainer.iterations());
             Some(Record { log, samples, bar, saved: self.resume.then_some(trainer.iterations()) })

@@ -1,6 +1,9 @@
 //! A training run: its configuration, its batches, the trainer, the processes that share it, its files, and the loop.
 
 pub mod config;
+mod detail;
+mod discriminator;
+mod draw;
 mod error;
 mod job;
 pub mod loader;
@@ -10,5 +13,6 @@ pub mod run;
 pub mod state;
 pub mod trainer;
 
+pub use detail::Terms;
 pub use error::RunError;
 pub use job::TrainJob;

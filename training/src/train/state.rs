@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use super::detail::Terms;
 use restore_core::{tensor_from_bytes, tensor_to_bytes};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub struct LossSum {
     pub sum: f64,
     /// How many.
     pub count: u64,
+    /// Sums of the terms, for a network with a detail head.
+    #[serde(default)]
+    pub terms: Terms,
 }
 
 /// All that a run needs to go on as if it had never stopped.
@@ -57,8 +61,9 @@ pub struct RunState {
     pub iterations: u64,
     /// What the next line of the metrics begins with.
     pub unlogged: LossSum,
-    /// Weights (`weights.NAME`), their averages (`average.NAME`) and the optimiser's moments (`optimiser.first.NAME`,
-    /// `optimiser.second.NAME`), fp32, on any device; on the CPU when read.
+    /// Weights (`weights.NAME`), their averages (`average.NAME`), the optimiser's moments (`optimiser.first.NAME`,
+    /// `optimiser.second.NAME`), and the like of a discriminator (`discriminator.NAME`); fp32, on any device, on the CPU when
+    /// read.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
@@ -157,7 +162,7 @@ mod tests {
             config: serde_json::json!({"run": {"seed": 3}}),
             // Beyond what an f32 and an f64 hold exactly.
             iterations: (1 << 53) + 1,
-            unlogged: LossSum { sum: 0.1 + 0.2, count: 7 },
+            unlogged: LossSum { sum: 0.1 + 0.2, count: 7, terms: Terms { pixel: 0.3, ..Terms::default() } },
             tensors: BTreeMap::from([
                 ("weights.b".to_owned(), Tensor::from_slice(&[1.0_f32, -2.5, 3e-20]).view([3, 1])),
                 ("weights.a.c".to_owned(), Tensor::from_slice(&[f32::MIN_POSITIVE])),

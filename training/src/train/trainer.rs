@@ -1,19 +1,17 @@
 //! One training run: draws γ and ε, takes the loss of Eq. 6 or 7, steps the optimiser and the moving average.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet, seeded_noise};
+use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet};
 use tch::{Device, Kind, Tensor, nn};
 
 use super::config::{Difference, Loss, TrainConfig, differences};
+use super::detail::{DetailTraining, Faces, Terms};
+use super::draw::{Draw, Source};
 use super::optimiser::{AdamW, MovingAverage};
 use super::parallel::{Group, GroupError, Share};
 use super::state::{LossSum, RunState};
-use crate::jobs::in_parallel;
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +54,20 @@ pub enum TrainError {
         /// The first key that differs in a way that matters.
         difference: Box<Difference>,
     },
+    /// A perceptual term without its network.
+    #[error(
+        "the configuration has detail.perceptual, a perceptual term: name its network, a TorchScript file that takes two \
+         pictures in [0, 1], with --perceptual FILE, or set detail.perceptual = 0"
+    )]
+    NoPerceptual,
+    /// The perceptual term's network cannot be used.
+    #[error("{} is no TorchScript network that can be trained with: {source}", path.display())]
+    Perceptual {
+        /// The file.
+        path: PathBuf,
+        /// What libtorch says.
+        source: tch::TchError,
+    },
     /// A state whose parts do not fit the network that it says it is of.
     #[error("{} does not hold a whole state of its network", path.display())]
     Incomplete {
@@ -71,10 +83,23 @@ pub struct Progress {
     pub iterations: u64,
     /// Mean loss of the batch.
     pub loss: f64,
+    /// Its terms beyond the prediction's, for a network with a detail head.
+    pub terms: Terms,
     /// Norm of the gradient before clipping.
     pub gradient_norm: f64,
     /// Learning rate in effect.
     pub learning_rate: f64,
+}
+
+/// Files that a run begins with, each where it has one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StartFiles<'a> {
+    /// The model whose weights it starts from.
+    pub init: Option<&'a Path>,
+    /// The model of the weights of its coarse network, where `init` has none of its own.
+    pub coarse: Option<&'a Path>,
+    /// The TorchScript network of the perceptual term.
+    pub perceptual: Option<&'a Path>,
 }
 
 /// A training run in memory.
@@ -88,37 +113,39 @@ pub struct Trainer {
     unet: UNet,
     optimiser: AdamW,
     average: MovingAverage,
+    detail: Option<DetailTraining>,
     iterations: u64,
 }
 
 impl Trainer {
-    /// A run at its beginning, from fresh weights or those of `init`; `coarse` are those of its coarse network, where `init`
-    /// has none of its own.
+    /// A run at its beginning, from fresh weights or those of a model in `files`.
     ///
     /// # Errors
-    /// [`TrainError`] when the model does not fit together, [`TrainError::OtherNetwork`] when `init` is of another one.
-    pub fn new(
-        config: &TrainConfig,
-        device: DeviceChoice,
-        init: Option<&Path>,
-        coarse: Option<&Path>,
-    ) -> Result<Self, TrainError> {
+    /// [`TrainError`] when the model does not fit together or a file cannot be used, [`TrainError::OtherNetwork`] when the
+    /// model is of another network.
+    pub fn new(config: &TrainConfig, device: DeviceChoice, files: &StartFiles) -> Result<Self, TrainError> {
         let device = device.resolve()?;
         tch::manual_seed(config.run.seed as i64);
         let variables = nn::VarStore::new(device);
         let unet = UNet::new(&variables.root(), &config.model.unet)?;
-        if let Some(path) = init {
+        if let Some(path) = files.init {
             let mut checkpoint = Checkpoint::open(path)?;
-            if let Some(coarse) = coarse {
+            if let Some(coarse) = files.coarse {
                 checkpoint = checkpoint.with_coarse(Checkpoint::open(coarse)?);
+            }
+            if config.model.unet.detail_head {
+                checkpoint = checkpoint.with_detail_head()?;
             }
             check_network(path, &serde_json::to_value(&checkpoint.config)?, config)?;
             checkpoint.copy_to(path, &variables)?;
         }
         let weights: BTreeMap<_, _> = variables.variables().into_iter().collect();
+        let schedule = NoiseSchedule::new(config.model.diffusion.schedule, config.model.diffusion.timesteps)?;
+        let compute = config.run.precision.resolve(device).kind();
         Ok(Self {
-            schedule: NoiseSchedule::new(config.model.diffusion.schedule, config.model.diffusion.timesteps)?,
-            compute: config.run.precision.resolve(device).kind(),
+            detail: DetailTraining::new(config, &schedule, files.perceptual, device, compute)?,
+            schedule,
+            compute,
             optimiser: AdamW::new(&config.optimiser, variables.variables().into_iter().collect())?,
             average: MovingAverage::new(config.run.ema, &weights)?,
             config: config.clone(),
@@ -153,61 +180,104 @@ impl Trainer {
     /// [`TrainError::Diverged`] on a loss that is not finite; the weights are then as before.
     pub fn step(&mut self, x: &Tensor, x_d: &Tensor, group: &Group) -> Result<Progress, TrainError> {
         let (x, x_d) = (x.f_to_device(self.device)?, x_d.f_to_device(self.device)?);
-        let count = x.size()[0];
-        let (gammas, epsilon) = self.draw(&x, group.share())?;
-        let gamma = Tensor::f_from_slice(&gammas)?.f_to_device(self.device)?;
-        let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
-        let batch = self.config.run.batch as i64;
-        for start in (0..count).step_by(self.config.run.batch) {
-            let length = batch.min(count - start);
-            let part = |tensor: &Tensor| tensor.f_narrow(0, start, length);
-            let share = self
-                .loss(&part(&x)?, &part(&x_d)?, &part(&gamma)?, &part(&epsilon)?)?
-                .f_mul_scalar(length as f64 / count as f64)?;
-            share.f_backward()?;
-            let _ = loss.f_add_(&share.f_detach()?)?;
-        }
+        let draw = self.draw(&x, group.share())?;
+        let (loss, terms) = match self.detail.take() {
+            None => (self.backward(&x, &x_d, &draw)?, Terms::default()),
+            Some(mut detail) => {
+                let result = self.backward_with_detail(&mut detail, &x, &x_d, &draw);
+                self.detail = Some(detail);
+                result?
+            }
+        };
         let mut shared = self.optimiser.gradients();
         shared.push(loss.shallow_clone());
+        if let Some(detail) = &mut self.detail {
+            shared.extend(detail.gradients(self.iterations));
+        }
         group.average(&mut shared)?;
         let learning_rate = self.config.learning_rate(self.iterations);
         let loss = f64::try_from(&loss)?;
-        let gradient_norm = if loss.is_finite() { self.optimiser.step(learning_rate)? } else { f64::NAN };
+        let mut gradient_norm = if loss.is_finite() { self.optimiser.step(learning_rate)? } else { f64::NAN };
+        if let Some(detail) = &mut self.detail
+            && gradient_norm.is_finite()
+            && !detail.step(self.iterations)?.is_finite()
+        {
+            gradient_norm = f64::NAN;
+        }
         if !loss.is_finite() || !gradient_norm.is_finite() {
             return Err(TrainError::Diverged {
                 iteration: self.iterations,
                 loss,
                 norm: gradient_norm,
-                gammas,
+                gammas: draw.gammas,
             });
         }
         self.average.update(self.iterations, &self.weights)?;
         self.iterations += 1;
-        Ok(Progress { iterations: self.iterations, loss, gradient_norm, learning_rate })
+        Ok(Progress { iterations: self.iterations, loss, terms, gradient_norm, learning_rate })
     }
 
-    /// γ of each face and ε of the shape of `x`. Every sample of the run has generators of its own, known by its number:
-    /// a resumed run draws what it would have drawn, and so do processes or batches that part the samples otherwise. On the
-    /// CPU these are the draws of [`seeded_noise`]; on a GPU, which would wait for them, ε comes from libtorch's generator
-    /// there, so a run that changes its device goes on with other draws.
-    fn draw(&self, x: &Tensor, share: Share) -> Result<(Vec<f32>, Tensor), TrainError> {
+    /// The draws for the faces of this process at this step.
+    fn draw(&self, x: &Tensor, share: Share) -> Result<Draw, TrainError> {
         let (count, side) = (x.size()[0] as u64, x.size()[2] as u32);
         let first = (self.iterations * share.count + share.rank) * count;
-        // The loader has the streams of the seed itself.
-        let seed = !self.config.run.seed;
-        let gammas = (first..first + count).map(|sample| {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(2 * sample);
-            self.schedule.draw(&mut rng) as f32
-        });
-        let samples = first..first + count;
-        let noise = match self.device {
-            Device::Cpu => noise_of_cpu(seed, samples, side)?,
-            device => noise_of_gpu(seed, samples, side, device)?,
-        };
-        // Dropout alone draws from libtorch's generator.
-        tch::manual_seed(torch_seed(seed, first));
-        Ok((gammas.collect(), Tensor::f_stack(&noise, 0)?))
+        let on_policy = self.detail.as_ref().map_or(0.0, DetailTraining::on_policy_share);
+        let source = Source { seed: self.config.run.seed, schedule: &self.schedule, on_policy };
+        source.draw(first..first + count, side, self.device)
+    }
+
+    /// The mean loss (Eq. 6 or 7) of a step's faces and its gradients, `run.batch` faces at a time.
+    fn backward(&self, x: &Tensor, x_d: &Tensor, draw: &Draw) -> Result<Tensor, TrainError> {
+        let gamma = Tensor::f_from_slice(&draw.gammas)?.f_to_device(self.device)?;
+        let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
+        for (start, length, share) in self.parts(x) {
+            let part = |tensor: &Tensor| tensor.f_narrow(0, start, length);
+            let share = self
+                .loss(&part(x)?, &part(x_d)?, &part(&gamma)?, &part(&draw.epsilon)?)?
+                .f_mul_scalar(share)?;
+            share.f_backward()?;
+            let _ = loss.f_add_(&share.f_detach()?)?;
+        }
+        Ok(loss)
+    }
+
+    /// The same for a network with a detail head, and its discriminator's gradients.
+    fn backward_with_detail(
+        &self,
+        detail: &mut DetailTraining,
+        x: &Tensor,
+        x_d: &Tensor,
+        draw: &Draw,
+    ) -> Result<(Tensor, Terms), TrainError> {
+        let window = detail.begin(self.iterations, x.size()[2])?;
+        let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
+        let mut terms = Terms::default();
+        for (start, length, share) in self.parts(x) {
+            let part = |tensor: &Tensor| tensor.f_narrow(0, start, length);
+            let range = start as usize..(start + length) as usize;
+            let faces = Faces {
+                x: &part(x)?,
+                x_d: &part(x_d)?,
+                epsilon: &part(&draw.epsilon)?,
+                gammas: &draw.gammas[range.clone()],
+                on_policy: &draw.on_policy[range],
+                share,
+            };
+            let (part, of_part) =
+                detail.backward(&self.unet, self.compute, &faces, window, self.iterations)?;
+            let _ = loss.f_add_(&part)?;
+            terms += of_part;
+        }
+        Ok((loss, terms))
+    }
+
+    /// The parts of a step: first face, how many, and which share of all.
+    fn parts(&self, x: &Tensor) -> impl Iterator<Item = (i64, i64, f64)> + use<> {
+        let (count, batch) = (x.size()[0], self.config.run.batch as i64);
+        (0..count).step_by(batch as usize).map(move |start| {
+            let length = batch.min(count - start);
+            (start, length, length as f64 / count as f64)
+        })
     }
 
     /// The mean loss (Eq. 6 or 7) of some faces `[N, 3, S, S]`, with γ `[N]` and ε of their shape.
@@ -248,8 +318,13 @@ impl Trainer {
     /// [`TrainError::Json`].
     pub fn state(&self, unlogged: LossSum) -> Result<RunState, TrainError> {
         let moments = self.optimiser.moments();
-        let parts =
-            [("weights", &self.weights), ("average", self.average.weights()), ("optimiser", &moments)];
+        let discriminator = self.detail.as_ref().map_or_else(BTreeMap::new, DetailTraining::state);
+        let parts = [
+            ("weights", &self.weights),
+            ("average", self.average.weights()),
+            ("optimiser", &moments),
+            ("discriminator", &discriminator),
+        ];
         let tensors = parts.into_iter().flat_map(|(prefix, part)| {
             part.iter().map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor.shallow_clone()))
         });
@@ -281,40 +356,12 @@ impl Trainer {
             .collect::<Result<_, TrainError>>()?;
         self.average = MovingAverage::new(self.config.run.ema, &averages)?;
         self.optimiser.restore(&state.part("optimiser"), state.iterations).map_err(|_| incomplete())?;
+        if let Some(detail) = &mut self.detail {
+            detail.restore(&state.part("discriminator"), state.iterations).map_err(|_| incomplete())?;
+        }
         self.iterations = state.iterations;
         Ok(())
     }
-}
-
-/// [`seeded_noise`] of each of `samples`, made by as many threads as libtorch has.
-fn noise_of_cpu(seed: u64, samples: Range<u64>, side: u32) -> Result<Vec<Tensor>, TrainError> {
-    let threads = tch::get_num_threads().max(1) as u64;
-    let part = (samples.end - samples.start).div_ceil(threads).max(1);
-    let parts = samples.clone().step_by(part as usize);
-    let parts = parts.map(|start| start..(start + part).min(samples.end));
-    let noise = |sample| seeded_noise(seed, 2 * sample + 1, side);
-    let noise = in_parallel(parts, |samples| samples.map(noise).collect::<Result<Vec<_>, _>>());
-    Ok(noise.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-}
-
-/// Standard normal noise [3, `side`, `side`] for each of `samples`, from libtorch's generator on `device`.
-fn noise_of_gpu(
-    seed: u64,
-    samples: Range<u64>,
-    side: u32,
-    device: Device,
-) -> Result<Vec<Tensor>, TrainError> {
-    let side = i64::from(side);
-    let noise = |sample| {
-        tch::manual_seed(torch_seed(seed, sample));
-        Tensor::f_randn([3, side, side], (Kind::Float, device))
-    };
-    Ok(samples.map(noise).collect::<Result<_, _>>()?)
-}
-
-/// The seed of libtorch's generators for a sample of the run.
-fn torch_seed(seed: u64, sample: u64) -> i64 {
-    (seed as i64).wrapping_mul(1_000_003).wrapping_add(sample as i64)
 }
 
 /// Refuses weights that were made with the model configuration `made_with` and mean something else in `config`.

@@ -91,6 +91,12 @@ pub fn faces(folder: &Path) -> PathBuf {
     faces_of_sizes(folder, [64, 130, 64, 96, 64])
 }
 
+/// What gives the tiny configuration a detail head.
+pub const DETAIL_HEAD: [(&str, &str); 2] = [
+    ("residual = true", "residual = true\ndetail_head = true"),
+    ("sampler = \"ddpm\"", "sampler = \"ddpm\"\ndetail_gamma = 0.956"),
+];
+
 /// The tiny configuration with some text replaced, as `folder/name`.
 #[track_caller]
 pub fn tiny_config(folder: &Path, name: &str, changes: &[(&str, &str)]) -> PathBuf {

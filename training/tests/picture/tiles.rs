@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use image::{Rgb, RgbImage};
-use restore_core::{RestoreError, Restorer};
+use restore_core::{RestoreError, RestoreOptions, Restorer};
 use tch::Tensor;
 use training::picture;
 use training::restore::restore_tiled;
@@ -30,7 +30,7 @@ impl<F: Fn(&[u8], u64) -> Vec<u8> + Send + Sync> Restorer for Known<F> {
     fn description(&self) -> String {
         "known".to_owned()
     }
-    fn restore(&self, _: &Tensor, _: &[u64]) -> Result<Tensor, RestoreError> {
+    fn restore_with(&self, _: &Tensor, _: &[u64], _: &RestoreOptions) -> Result<Tensor, RestoreError> {
         unreachable!("tiles are 8-bit pictures")
     }
     fn restore_rgb8(&self, crops: &[&[u8]], seeds: &[u64]) -> Result<Vec<Vec<u8>>, RestoreError> {

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod detail;
 mod log;
 mod resume;
 mod start;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use restore_core::Checkpoint;
 
 use crate::common::{
-    faces, failed, idm, idm_on_small_disk, kill_9_when, names, succeeded, text, tiny_config,
+    DETAIL_HEAD, faces, failed, idm, idm_on_small_disk, kill_9_when, names, succeeded, text, tiny_config,
 };
 
 /// A run of the tiny network on the faces of tests/data.
@@ -61,10 +61,14 @@ fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// metrics.csv without its last two columns, which are measured times.
+/// metrics.csv without the two columns of measured times.
 fn metrics(run: &Path) -> Vec<String> {
     let table = String::from_utf8(read(&run.join("metrics.csv"))).unwrap();
-    table.lines().map(|line| line.split(',').take(5).collect::<Vec<_>>().join(",")).collect()
+    let columns = |line: &str| {
+        let kept = line.split(',').enumerate().filter(|(index, _)| !(5..7).contains(index));
+        kept.map(|(_, value)| value).collect::<Vec<_>>().join(",")
+    };
+    table.lines().map(columns).collect()
 }
 
 /// Cuts off the last byte: what an interrupted copy leaves.
@@ -105,11 +109,12 @@ const SHORT: [(&str, &str); 4] = [
 /// Killed in the middle of writing the model, of writing the state, and at random moments: the losses, the model and every
 /// other file are those of a run that was never stopped, to the bit.
 #[track_caller]
-fn survives_kills(precision: &str) {
+fn survives_kills(precision: &str, more: &[(&str, &str)]) {
     let batch = format!("batch = 2\nprecision = \"{precision}\"");
     // All 120 iterations: a shorter run would be over on a fast machine before it is killed.
     let mut changes = SHORT[1..].to_vec();
     changes.push(("batch = 8", &batch));
+    changes.extend(more);
     let training = Training::new(&changes);
     let (whole, parts) = (training.run_folder("whole"), training.run_folder("parts"));
     succeeded(&training.run(&whole, &[]));
@@ -150,12 +155,19 @@ fn survives_kills(precision: &str) {
 
 #[test]
 fn kills_change_nothing_in_fp32() {
-    survives_kills("fp32");
+    survives_kills("fp32", &[]);
 }
 
 #[test]
 fn kills_change_nothing_in_bf16() {
-    survives_kills("bf16");
+    survives_kills("bf16", &[]);
+}
+
+/// The discriminator's weights, singular vectors and moments, and the sums of the loss's terms, are part of the state.
+#[test]
+fn kills_change_nothing_with_a_discriminator() {
+    let detail = "[detail]\nwindow = 48\n[detail.adversarial]\nfrom = 9\nchannels = 8\n[optimiser]";
+    survives_kills("fp32", &[DETAIL_HEAD[0], DETAIL_HEAD[1], ("[optimiser]", detail)]);
 }
 
 #[test]

@@ -11,14 +11,14 @@ use crate::data::dataset::FaceDataset;
 use crate::train::config::TrainConfig;
 use crate::train::loader::{Loader, LoaderOptions};
 use crate::train::parallel::{Group, Share};
-use crate::train::trainer::Trainer;
+use crate::train::trainer::{StartFiles, Trainer};
 
 /// What a training step costs in forward passes: its own, and one each for the gradients of activations and weights.
 const FORWARD_PASSES: f64 = 3.0;
 
 /// Measures optimiser steps of `config` on the pictures of `--data`, or on one batch of noise.
 pub fn run(args: &BenchArgs, config: &TrainConfig) -> Result<()> {
-    let mut trainer = Trainer::new(config, args.device, None, None)?;
+    let mut trainer = Trainer::new(config, args.device, &StartFiles::default())?;
     let device = trainer.device();
     let precision = config.run.precision.resolve(device);
     let group = Group::alone();

@@ -1,5 +1,6 @@
 //! The TOML file of a training run: model, degradation, optimiser, schedule, evaluation.
 
+mod detail;
 mod differences;
 mod parse;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use restore_core::{ModelConfig, Precision};
 use serde::{Deserialize, Serialize};
 
+pub use self::detail::{AdversarialConfig, DetailConfig};
 pub use self::differences::{Difference, differences};
 pub use self::parse::{ParseError, Problem};
 use crate::data::config::{DataConfig, DataConfigError};
@@ -43,6 +45,11 @@ pub enum ConfigError {
         /// What it must be.
         expected: &'static str,
     },
+    /// A detail head that is not trained, or the training of one that is not there.
+    #[error(
+        "configuration: model.unet.detail_head and the table [detail] go together; add the other or leave both out"
+    )]
+    DetailHead,
     /// The model does not fit together.
     #[error(transparent)]
     Model(#[from] restore_core::RestoreError),
@@ -66,6 +73,9 @@ pub struct TrainConfig {
     /// How the inputs are made from the clean faces.
     #[serde(default)]
     pub degradation: Degradation,
+    /// How a detail head is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<DetailConfig>,
     /// The optimiser.
     #[serde(default)]
     pub optimiser: OptimiserConfig,
@@ -237,7 +247,11 @@ impl TrainConfig {
             "above 0 (evaluation.faces = 0 turns it off)",
         )?;
         check(evaluation.faces <= 64, "evaluation.faces", evaluation.faces as f64, "0 to 64")?;
-        Ok(())
+        match &self.detail {
+            Some(detail) if self.model.unet.detail_head => detail.validate(self),
+            None if !self.model.unet.detail_head => Ok(()),
+            _ => Err(ConfigError::DetailHead),
+        }
     }
 
     /// How training pairs are made.

@@ -8,6 +8,7 @@ use super::samples::Look;
 use super::table::{MetricsTable, TableError};
 use super::tensorboard::{self, EventFile, EventsError};
 use crate::picture::{self, PictureError};
+use crate::train::Terms;
 use crate::train::state::LossSum;
 use crate::train::trainer::Progress;
 
@@ -34,6 +35,8 @@ const INTERVAL: u64 = 10;
 /// Columns of `metrics.csv`: the loss is the mean since the line before, norm and rate are of the iteration itself.
 const METRICS: [&str; 7] =
     ["iteration", "samples", "loss", "gradient_norm", "learning_rate", "samples_per_second", "waiting_share"];
+/// Further columns for a network with a detail head: the terms of its loss, unweighted, mean since the line before.
+const TERMS: [&str; 4] = ["pixel", "perceptual", "adversarial", "discriminator"];
 const LOSS_COLUMN: usize = 2;
 const RATE_COLUMN: usize = 4;
 
@@ -47,6 +50,7 @@ pub struct RunLog {
     validation: MetricsTable,
     events: EventFile,
     faces_per_step: u64,
+    has_terms: bool,
     unlogged: LossSum,
     since: Instant,
     counted: u64,
@@ -64,22 +68,29 @@ pub struct Line {
 
 impl RunLog {
     /// Opens the log of a run that has done `iterations`, and cuts off what an earlier process wrote beyond that: the
-    /// files are then as if the run had never stopped. `unlogged` are the losses that the next line begins with.
+    /// files are then as if the run had never stopped. `unlogged` are the losses that the next line begins with; with `has_terms` the
+    /// metrics have the terms of a detail head's loss.
     ///
     /// # Errors
     /// [`RunLogError`].
     pub fn open(
         folder: &RunFolder,
         faces_per_step: usize,
+        has_terms: bool,
         iterations: u64,
         unlogged: LossSum,
     ) -> Result<Self, RunLogError> {
+        let mut columns = METRICS.to_vec();
+        if has_terms {
+            columns.extend(TERMS);
+        }
         Ok(Self {
-            metrics: MetricsTable::open(&folder.file("metrics.csv"), &METRICS, iterations)?,
+            metrics: MetricsTable::open(&folder.file("metrics.csv"), &columns, iterations)?,
             validation: MetricsTable::open(&folder.file("validation.csv"), &VALIDATION, iterations)?,
             events: EventFile::open(&folder.file(tensorboard::FILE_NAME), iterations)?,
             folder: folder.clone(),
             faces_per_step: faces_per_step as u64,
+            has_terms,
             unlogged,
             since: Instant::now(),
             counted: 0,
@@ -100,6 +111,7 @@ impl RunLog {
     pub fn record(&mut self, progress: &Progress, waited: Duration) -> Result<Option<Line>, RunLogError> {
         self.unlogged.sum += progress.loss;
         self.unlogged.count += 1;
+        self.unlogged.terms += progress.terms;
         self.counted += 1;
         self.waited += waited;
         let iteration = progress.iterations;
@@ -110,7 +122,7 @@ impl RunLog {
         let rate = (self.counted * self.faces_per_step) as f64 / seconds;
         let waiting = self.waited.as_secs_f64() / seconds;
         let loss = self.unlogged.sum / self.unlogged.count as f64;
-        let values = [
+        let mut values = vec![
             (iteration * self.faces_per_step).to_string(),
             format!("{loss:.6}"),
             format!("{:.5}", progress.gradient_norm),
@@ -118,14 +130,23 @@ impl RunLog {
             format!("{rate:.3}"),
             format!("{waiting:.4}"),
         ];
-        self.metrics.append(iteration, &values)?;
-        let scalars = [
+        let mut scalars = vec![
             ("train/loss", loss),
             ("train/gradient_norm", progress.gradient_norm),
             ("train/learning_rate", progress.learning_rate),
             ("train/samples_per_second", rate),
             ("train/waiting_share", waiting),
         ];
+        if self.has_terms {
+            let Terms { pixel, perceptual, adversarial, discriminator } = self.unlogged.terms;
+            let names = ["train/pixel", "train/perceptual", "train/adversarial", "train/discriminator"];
+            for (name, sum) in names.into_iter().zip([pixel, perceptual, adversarial, discriminator]) {
+                let mean = sum / self.unlogged.count as f64;
+                values.push(format!("{mean:.6}"));
+                scalars.push((name, mean));
+            }
+        }
+        self.metrics.append(iteration, &values)?;
         self.events.scalars(iteration, &scalars)?;
         self.unlogged = LossSum::default();
         (self.since, self.counted, self.waited) = (Instant::now(), 0, Duration::ZERO);

@@ -1,0 +1,145 @@
+//! The mean once, the detail once: against the network itself, and its knob.
+
+mod common;
+
+use std::path::Path;
+
+use common::{small_model, wave};
+use restore_core::{
+    Checkpoint, DeviceChoice, DiffusionOptions, DiffusionRestorer, NoiseSchedule, Precision, RestoreOptions,
+    Restorer, Sampler, Sampling, UNet, UNetConfig, seeded_noise,
+};
+use tch::{Device, Kind, Tensor, nn};
+
+const GAMMA: f64 = 0.956;
+
+/// The small model with a coarse network and a detail head, none of its weights zero.
+fn model() -> Checkpoint {
+    let mut model = small_model().with_coarse(small_model()).with_detail_head().unwrap();
+    model.config.inference.detail_gamma = Some(GAMMA);
+    for (name, weight) in &mut model.weights {
+        if name.starts_with("detail.") {
+            *weight = wave(&weight.size(), 0.9, 0.3) * 0.2;
+        }
+    }
+    model.config.validate().unwrap();
+    model
+}
+
+fn options() -> DiffusionOptions {
+    DiffusionOptions {
+        device: DeviceChoice::Cpu,
+        precision: Some(Precision::Fp32),
+        ..DiffusionOptions::default()
+    }
+}
+
+fn restorer(options: &DiffusionOptions) -> DiffusionRestorer {
+    DiffusionRestorer::new(&model(), Path::new("small"), options).unwrap()
+}
+
+fn faces() -> Tensor {
+    wave(&[2, 3, 32, 32], 0.731, 0.0) * 0.5
+}
+
+fn with_detail(restorer: &DiffusionRestorer, detail: f64) -> Tensor {
+    let options = RestoreOptions { detail: Some(detail), ..RestoreOptions::default() };
+    restorer.restore_with(&faces(), &[3, 4], &options).unwrap()
+}
+
+/// x̂ by the coarse network from pure noise at γ_T, x_t = √γ x̂ + √(1−γ) ε, then both heads: put together from the network's
+/// parts, the coarse one being a model of its own on the halved picture.
+#[test]
+fn it_is_one_pass_of_each_network() {
+    let checkpoint = model();
+    let variables = nn::VarStore::new(Device::Cpu);
+    let unet = UNet::new(&variables.root(), &checkpoint.config.unet).unwrap();
+    checkpoint.copy_to(Path::new("small"), &variables).unwrap();
+    let alone = nn::VarStore::new(Device::Cpu);
+    let coarse = UNet::new(&alone.root(), checkpoint.config.unet.coarse.as_ref().unwrap()).unwrap();
+    small_model().copy_to(Path::new("small"), &alone).unwrap();
+
+    let x_d = faces();
+    let noise = Tensor::stack(&[seeded_noise(3, 0, 32).unwrap(), seeded_noise(4, 0, 32).unwrap()], 0);
+    let diffusion = &checkpoint.config.diffusion;
+    let last = NoiseSchedule::new(diffusion.schedule, diffusion.timesteps).unwrap().gamma(1000);
+    let gamma = |gamma: f64| Tensor::from_slice(&[gamma as f32, gamma as f32]);
+    let half = |x: &Tensor| x.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
+    let (mean, heads) = tch::no_grad(|| {
+        let noisier = 4.0 * last / (1.0 + 3.0 * last);
+        let half_t = half(&noise) * (2.0 / (1.0 + 3.0 * last).sqrt());
+        let half_d = half(&x_d);
+        let corrected = coarse.forward(&half_t, &half_d, &gamma(noisier), Kind::Float, false).unwrap();
+        let mean = &x_d + (corrected - half_d).upsample_bilinear2d([32, 32], false, None, None);
+        let x_t = &mean * GAMMA.sqrt() + &noise * (1.0 - GAMMA).sqrt();
+        let heads = unet.heads(&x_t, &mean, &gamma(GAMMA), Kind::Float, false).unwrap();
+        (mean, heads)
+    });
+    assert!((&heads.prediction - &mean).abs().max().double_value(&[]) > 1e-3);
+    let restorer = restorer(&options());
+    assert_eq!(restorer.sampling(), Sampling::MeanDetail { gamma: GAMMA });
+    for detail in [0.0, 0.25, 1.0] {
+        let expected = (&heads.prediction + heads.detail.as_ref().unwrap() * detail).clamp(-1.0, 1.0);
+        let error = (with_detail(&restorer, detail) - expected).abs().max().double_value(&[]);
+        assert!(error < 1e-5, "detail {detail}: off by {error}");
+    }
+}
+
+#[test]
+fn the_knob_goes_from_the_mean_to_the_sample_without_a_step_back() {
+    let mut restorer = restorer(&options());
+    let (mean, sample) = (with_detail(&restorer, 0.0), with_detail(&restorer, 1.0));
+    assert!(sample.equal(&restorer.restore(&faces(), &[3, 4]).unwrap()), "all of it unless told otherwise");
+    let mut before = mean.shallow_clone();
+    for step in 1..=10 {
+        let now = with_detail(&restorer, f64::from(step) / 10.0);
+        // Away from the mean and towards the sample, in each pixel.
+        let away = (&now - &mean).abs().ge_tensor(&(&before - &mean).abs()).all();
+        let towards = (&now - &sample).abs().le_tensor(&((&before - &sample).abs() + 1e-6)).all();
+        assert!(bool::try_from(away).unwrap() && bool::try_from(towards).unwrap(), "step {step}");
+        assert!(!now.equal(&before));
+        before = now;
+    }
+    assert!(before.equal(&sample));
+    restorer.set_detail(0.0);
+    assert!(mean.equal(&restorer.restore(&faces(), &[3, 4]).unwrap()));
+}
+
+/// Steps or a sampler that are asked for are taken as ever, by the prediction alone: the bytes of the model before it had a
+/// detail head.
+#[test]
+fn plain_steps_are_those_of_the_model_without_the_head() {
+    let plain = small_model().with_coarse(small_model());
+    for (steps, sampler) in [(Some(4), None), (None, Some(Sampler::Ddim)), (Some(1), Some(Sampler::Ddpm))] {
+        let asked = DiffusionOptions { steps, sampler, ..options() };
+        let expected = DiffusionRestorer::new(&plain, Path::new("plain"), &asked).unwrap();
+        let expected = expected.restore(&faces(), &[3, 4]).unwrap();
+        let restorer = restorer(&asked);
+        assert!(restorer.restore(&faces(), &[3, 4]).unwrap().equal(&expected), "{steps:?} {sampler:?}");
+        assert!(with_detail(&restorer, 0.3).equal(&expected));
+    }
+}
+
+/// The head that a model gets begins as nothing, and what does not fit together is refused by name.
+#[test]
+fn a_fresh_head_changes_nothing_and_configurations_are_checked() {
+    let mut fresh = small_model().with_detail_head().unwrap();
+    fresh.config.inference.detail_gamma = Some(GAMMA);
+    let fresh = DiffusionRestorer::new(&fresh, Path::new("fresh"), &options()).unwrap();
+    assert!(with_detail(&fresh, 0.0).equal(&with_detail(&fresh, 1.0)));
+
+    let mut broken = model().config;
+    broken.inference.detail_gamma = Some(1.0);
+    assert!(broken.validate().unwrap_err().to_string().contains("inference.detail_gamma is 1"));
+    broken.inference.detail_gamma = None;
+    assert!(broken.validate().unwrap_err().to_string().contains("unet.detail_head needs"));
+    let mut headless = small_model().config;
+    headless.inference.detail_gamma = Some(GAMMA);
+    assert!(headless.validate().unwrap_err().to_string().contains("for a network with unet.detail_head"));
+    let mut nested = model().config.unet;
+    nested.coarse = Some(Box::new(UNetConfig { detail_head: true, ..small_model().config.unet }));
+    assert!(nested.validate().unwrap_err().to_string().contains("unet.coarse has a detail head"));
+    // Old files say nothing of it and read as they did.
+    let text = serde_json::to_string(&small_model().config).unwrap();
+    assert!(!text.contains("detail"));
+}

@@ -1,0 +1,82 @@
+//! The table `[detail]`: how the detail head of a network is trained.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, TrainConfig};
+
+/// How the detail head is trained ("mean once, detail once", [`restore_core::Sampling::MeanDetail`]). Without this table a run
+/// is the paper's, Eqs. 6 and 7.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetailConfig {
+    /// Share of the samples that are seen as inference sees them: x_t = √γ x̂ + √(1−γ) ε at γ = `model.inference.detail_gamma`,
+    /// x̂ the mean that the coarse network makes of x_d. The others have γ drawn from the schedule and x_t made of x, so that
+    /// the model goes on being one that can be sampled in steps.
+    pub share: f64,
+    /// Weight of |y − x|, y the prediction with all of its detail, beside the loss of the prediction itself.
+    pub pixel: f64,
+    /// Weight of a perceptual distance between y and x, by the TorchScript network that `idm train --perceptual` names.
+    pub perceptual: f64,
+    /// Side in pixels of the window of each sample in which the perceptual and the adversarial term look; it lies elsewhere in
+    /// each step. The window makes the step cheaper, and as it is not aligned to the network's patches, the terms see the grid
+    /// that these can leave; smaller than the samples, therefore.
+    pub window: u32,
+    /// The adversarial term.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adversarial: Option<AdversarialConfig>,
+}
+
+impl Default for DetailConfig {
+    fn default() -> Self {
+        Self { share: 0.8, pixel: 1.0, perceptual: 0.0, window: 192, adversarial: None }
+    }
+}
+
+/// A discriminator that learns beside the network to tell y from x, softplus loss (Goodfellow et al. 2014, non-saturating).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdversarialConfig {
+    /// Weight of the term in the network's loss.
+    pub weight: f64,
+    /// Iteration from which on both learn from it.
+    pub from: u64,
+    /// The discriminator's constant learning rate.
+    pub learning_rate: f64,
+    /// Decay rates of its optimiser's moments.
+    pub betas: [f64; 2],
+    /// Channels of its first layer.
+    pub channels: i64,
+}
+
+impl Default for AdversarialConfig {
+    /// Real-ESRGAN's weight, rate and moments.
+    fn default() -> Self {
+        Self { weight: 0.1, from: 0, learning_rate: 1e-4, betas: [0.9, 0.99], channels: 32 }
+    }
+}
+
+impl DetailConfig {
+    /// Checks the ranges, also against the run's model and windows.
+    pub(super) fn validate(&self, config: &TrainConfig) -> Result<(), ConfigError> {
+        let check = |ok: bool, field, value: f64, expected| {
+            if ok { Ok(()) } else { Err(ConfigError::Range { field, value, expected }) }
+        };
+        check((0.0..=1.0).contains(&self.share), "detail.share", self.share, "in [0, 1]")?;
+        check(self.pixel >= 0.0, "detail.pixel", self.pixel, "0 or more")?;
+        check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
+        let side = config.pair_recipe().side();
+        let window = (16..=side).contains(&self.window);
+        check(window, "detail.window", self.window.into(), "from 16 to the side of a training pair")?;
+        let Some(adversarial) = &self.adversarial else {
+            return Ok(());
+        };
+        let (weight, rate) = (adversarial.weight, adversarial.learning_rate);
+        check(weight >= 0.0, "detail.adversarial.weight", weight, "0 or more")?;
+        check(rate > 0.0, "detail.adversarial.learning_rate", rate, "above 0")?;
+        for beta in adversarial.betas {
+            check((0.0..1.0).contains(&beta), "detail.adversarial.betas", beta, "in [0, 1)")?;
+        }
+        let channels = adversarial.channels;
+        check((1..=1024).contains(&channels), "detail.adversarial.channels", channels as f64, "1 to 1024")
+    }
+}

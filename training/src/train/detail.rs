@@ -1,0 +1,260 @@
+//! The loss of a network with a detail head: the mean by its first output, the sharp face by both.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use restore_core::{NoiseSchedule, UNet};
+use serde::{Deserialize, Serialize};
+use tch::{CModule, Device, Kind, TchError, Tensor};
+
+use super::config::{DetailConfig, TrainConfig};
+use super::discriminator::Discriminator;
+use super::trainer::TrainError;
+
+/// What the detail head is trained by.
+pub(super) struct DetailTraining {
+    config: DetailConfig,
+    seed: u64,
+    /// γ of the detail.
+    gamma: f32,
+    /// γ_T, at which the coarse network gives the mean.
+    noisiest: f32,
+    perceptual: Option<CModule>,
+    discriminator: Option<Discriminator>,
+}
+
+/// The faces of one pass, on the device; `[N, 3, S, S]` in [-1, 1].
+pub(super) struct Faces<'a> {
+    pub x: &'a Tensor,
+    pub x_d: &'a Tensor,
+    pub epsilon: &'a Tensor,
+    pub gammas: &'a [f32],
+    pub on_policy: &'a [bool],
+    /// The share of the step's faces that these are.
+    pub share: f64,
+}
+
+/// Means of the loss's terms over a step's faces; 0 where a term is off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// |y − x|.
+    pub pixel: f64,
+    /// The perceptual distance.
+    pub perceptual: f64,
+    /// What the discriminator holds against y.
+    pub adversarial: f64,
+    /// The discriminator's own loss.
+    pub discriminator: f64,
+}
+
+impl std::ops::AddAssign for Terms {
+    fn add_assign(&mut self, other: Self) {
+        self.pixel += other.pixel;
+        self.perceptual += other.perceptual;
+        self.adversarial += other.adversarial;
+        self.discriminator += other.discriminator;
+    }
+}
+
+/// The window of a step, from the upper left corner of each of its faces.
+#[derive(Clone, Copy)]
+pub(super) struct Window {
+    left: i64,
+    top: i64,
+    side: i64,
+}
+
+impl DetailTraining {
+    /// The training that `config` asks for, if it does; `perceptual` is the TorchScript network of its perceptual term.
+    pub fn new(
+        config: &TrainConfig,
+        schedule: &NoiseSchedule,
+        perceptual: Option<&Path>,
+        device: Device,
+        compute: Kind,
+    ) -> Result<Option<Self>, TrainError> {
+        let (Some(detail), Some(gamma)) = (&config.detail, config.model.inference.detail_gamma) else {
+            return Ok(None);
+        };
+        let perceptual = match (perceptual, detail.perceptual > 0.0) {
+            (Some(path), true) => Some(open_perceptual(path, device, compute)?),
+            (None, true) => return Err(TrainError::NoPerceptual),
+            (_, false) => None,
+        };
+        let discriminator = detail.adversarial.as_ref();
+        let discriminator =
+            discriminator.map(|term| Discriminator::new(term, config.optimiser.clip_norm, device));
+        Ok(Some(Self {
+            config: detail.clone(),
+            seed: config.run.seed,
+            gamma: gamma as f32,
+            noisiest: schedule.gamma(schedule.timesteps()) as f32,
+            perceptual,
+            discriminator: discriminator.transpose()?,
+        }))
+    }
+
+    /// The share of the samples that are seen as inference sees them.
+    pub fn on_policy_share(&self) -> f64 {
+        self.config.share
+    }
+
+    /// Before the passes of step `iteration` on faces of `side` pixels.
+    pub fn begin(&mut self, iteration: u64, side: i64) -> Result<Window, TchError> {
+        if let Some(discriminator) = self.adversary(iteration) {
+            discriminator.follow_weights()?;
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        // The streams from the end are nobody else's.
+        rng.set_stream(u64::MAX - iteration);
+        let room = side - i64::from(self.config.window);
+        let mut offset = || rng.random_range(0..=room);
+        Ok(Window { left: offset(), top: offset(), side: i64::from(self.config.window) })
+    }
+
+    /// Gradients of the discriminator at step `iteration`, to be averaged over processes in place.
+    pub fn gradients(&mut self, iteration: u64) -> Vec<Tensor> {
+        self.adversary(iteration).map_or_else(Vec::new, |discriminator| discriminator.gradients())
+    }
+
+    /// The discriminator's step; the norm of its gradient, 0 where it has not begun.
+    pub fn step(&mut self, iteration: u64) -> Result<f64, TchError> {
+        self.adversary(iteration).map_or(Ok(0.0), Discriminator::step)
+    }
+
+    fn adversary(&mut self, iteration: u64) -> Option<&mut Discriminator> {
+        let from = self.config.adversarial.as_ref()?.from;
+        self.discriminator.as_mut().filter(|_| iteration >= from)
+    }
+
+    /// The mean loss of some faces, and its gradients and the discriminator's, which are added to those at hand.
+    ///
+    /// A sample on policy goes the way of [`restore_core::Sampling::MeanDetail`]: x̂ from pure noise at γ_T, then x_t made of x̂.
+    /// Another goes the way of Eq. 7. The prediction is held to x by L1 in both; on policy y, the prediction with its detail, is
+    /// held to x by L1, by the perceptual distance and by the discriminator. No gradient of y reaches the prediction's
+    /// own head, which stays the mean.
+    pub fn backward(
+        &mut self,
+        unet: &UNet,
+        compute: Kind,
+        faces: &Faces,
+        window: Window,
+        iteration: u64,
+    ) -> Result<(Tensor, Terms), TrainError> {
+        let (mean, heads) = self.forward(unet, compute, faces)?;
+        let loss = heads.prediction.f_sub(faces.x)?.f_abs()?.f_mean(Kind::Float)?;
+        let mut total = loss.f_mul_scalar(faces.share)?;
+        let mut terms = Terms::default();
+        let chosen: Vec<i64> =
+            (0_i64..).zip(faces.on_policy).filter(|(_, on)| **on).map(|(index, _)| index).collect();
+        let share = faces.share * chosen.len() as f64 / faces.on_policy.len() as f64;
+        if let Some(detail) = &heads.detail {
+            // Every weight has a gradient, also in a pass without a sample on policy.
+            total = total.f_add(&detail.f_sum(Kind::Float)?.f_mul_scalar(0.0)?)?;
+        }
+        if let (Some(detail), false) = (&heads.detail, chosen.is_empty()) {
+            let chosen = Tensor::f_from_slice(&chosen)?.f_to_device(faces.x.device())?;
+            let pick = |tensor: &Tensor| tensor.f_index_select(0, &chosen);
+            let y = pick(&heads.prediction.f_detach()?.f_add(detail)?)?;
+            let (x, mean) = (pick(faces.x)?, pick(&mean.f_detach()?)?);
+            let pixel = y.f_sub(&x)?.f_abs()?.f_mean(Kind::Float)?;
+            terms.pixel = share * f64::try_from(pixel.f_detach()?)?;
+            total = total.f_add(&pixel.f_mul_scalar(share * self.config.pixel)?)?;
+            let [y, x, mean] = [window.of(&y)?, window.of(&x)?, window.of(&mean)?];
+            if let Some(distance) = self.distance(&y, &x, compute)? {
+                terms.perceptual = share * f64::try_from(distance.f_detach()?)?;
+                total = total.f_add(&distance.f_mul_scalar(share * self.config.perceptual)?)?;
+            }
+            let weight = self.config.adversarial.as_ref().map_or(0.0, |term| term.weight);
+            if let Some(discriminator) = self.adversary(iteration) {
+                let suspicion = discriminator.forward(&y, &mean, compute, true)?;
+                let suspicion = suspicion.f_neg()?.f_softplus()?.f_mean(Kind::Float)?;
+                terms.adversarial = share * f64::try_from(suspicion.f_detach()?)?;
+                total = total.f_add(&suspicion.f_mul_scalar(share * weight)?)?;
+                let of_y = discriminator.forward(&y.f_detach()?, &mean, compute, false)?;
+                let of_x = discriminator.forward(&x, &mean, compute, false)?;
+                let own = of_y.f_softplus()?.f_mean(Kind::Float)?;
+                let own =
+                    own.f_add(&of_x.f_neg()?.f_softplus()?.f_mean(Kind::Float)?)?.f_mul_scalar(share)?;
+                terms.discriminator = f64::try_from(own.f_detach()?)?;
+                own.f_backward()?;
+            }
+        }
+        total.f_backward()?;
+        Ok((total.f_detach()?, terms))
+    }
+
+    /// x̂ and what the network makes of it; x_t is as each sample's way wants it.
+    fn forward(
+        &self,
+        unet: &UNet,
+        compute: Kind,
+        faces: &Faces,
+    ) -> Result<(Tensor, restore_core::Heads), TrainError> {
+        let device = faces.x.device();
+        let each = |on: f32, off: fn(f32) -> f32| -> Result<Tensor, TchError> {
+            let values = faces.on_policy.iter().zip(faces.gammas);
+            let values: Vec<f32> =
+                values.map(|(&policy, &gamma)| if policy { on } else { off(gamma) }).collect();
+            Tensor::f_from_slice(&values)?.f_to_device(device)
+        };
+        let pixels = |values: &Tensor| values.f_view([-1, 1, 1, 1]);
+        let noised = |x: &Tensor, signal: &Tensor, gamma: &Tensor| -> Result<Tensor, TchError> {
+            let noise = pixels(&gamma.f_neg()?.f_add_scalar(1.0)?.f_sqrt()?)?;
+            x.f_mul(&pixels(signal)?)?.f_add(&noise.f_mul(faces.epsilon)?)
+        };
+        let gamma = each(self.noisiest, |gamma| gamma)?;
+        let first = noised(faces.x, &each(0.0, f32::sqrt)?, &gamma)?;
+        let mean = unet.condition(&first, faces.x_d, &gamma, compute, true)?;
+        let policy = pixels(&each(1.0, |_| 0.0)?)?;
+        let base = faces.x.f_add(&mean.f_detach()?.f_sub(faces.x)?.f_mul(&policy)?)?;
+        let gamma = each(self.gamma, |gamma| gamma)?;
+        let x_t = noised(&base, &gamma.f_sqrt()?, &gamma)?;
+        let heads = unet.heads(&x_t, &mean, &gamma, compute, true)?;
+        Ok((mean, heads))
+    }
+
+    /// The mean perceptual distance between `y` and `x`, which the network takes in [0, 1].
+    fn distance(&self, y: &Tensor, x: &Tensor, compute: Kind) -> Result<Option<Tensor>, TchError> {
+        let Some(network) = &self.perceptual else {
+            return Ok(None);
+        };
+        let unit = |x: &Tensor| x.f_add_scalar(1.0)?.f_mul_scalar(0.5)?.f_to_kind(compute);
+        let distance = network.forward_ts(&[unit(y)?, unit(x)?])?;
+        Ok(Some(distance.f_to_kind(Kind::Float)?.f_mean(Kind::Float)?))
+    }
+
+    /// The discriminator's part of the run's state.
+    pub fn state(&self) -> BTreeMap<String, Tensor> {
+        self.discriminator.as_ref().map_or_else(BTreeMap::new, Discriminator::state)
+    }
+
+    /// Puts back what [`state`](Self::state) gave after `iterations` of the run.
+    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, iterations: u64) -> Result<(), TchError> {
+        let from = self.config.adversarial.as_ref().map_or(0, |term| term.from);
+        match &mut self.discriminator {
+            Some(discriminator) => discriminator.restore(state, iterations.saturating_sub(from)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Window {
+    fn of(self, pictures: &Tensor) -> Result<Tensor, TchError> {
+        pictures.f_narrow(2, self.top, self.side)?.f_narrow(3, self.left, self.side)
+    }
+}
+
+/// The perceptual network, its weights without gradients.
+fn open_perceptual(path: &Path, device: Device, compute: Kind) -> Result<CModule, TrainError> {
+    let failed = |source| TrainError::Perceptual { path: path.to_owned(), source };
+    let mut network = CModule::load_on_device(path, device).map_err(failed)?;
+    network.f_set_eval().map_err(failed)?;
+    network.to(device, compute, false);
+    for (_, weight) in network.named_parameters().map_err(failed)? {
+        let _ = weight.f_set_requires_grad(false)?;
+    }
+    Ok(network)
+}

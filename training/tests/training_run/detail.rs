@@ -1,0 +1,125 @@
+//! `idm train` for a network with a detail head: what it needs, what it makes, and that the detail is one.
+
+use std::path::{Path, PathBuf};
+
+use restore_core::Checkpoint;
+use tch::{CModule, Device, Kind, Tensor};
+use training::metrics::sharpness;
+use training::picture;
+
+use crate::common::{DETAIL_HEAD, faces, failed, idm, succeeded, tiny_config};
+
+/// Writes the mean square distance of two pictures, times `weight`, as a TorchScript network.
+fn distance(folder: &Path, weight: f64) -> PathBuf {
+    let picture = Tensor::zeros([1, 3, 48, 48], (Kind::Float, Device::Cpu));
+    let mut forward = |inputs: &[Tensor]| {
+        let square = (&inputs[0] - &inputs[1]).square();
+        vec![square.mean_dim([1_i64, 2, 3].as_slice(), false, Kind::Float) * weight]
+    };
+    let examples = [picture.copy(), picture];
+    let module = CModule::create_by_tracing("Distance", "forward", &examples, &mut forward).unwrap();
+    let path = folder.join("distance.pt");
+    module.save(&path).unwrap();
+    path
+}
+
+/// The tiny configuration with a detail head and the table `[detail]`.
+fn config(folder: &Path, table: &str, more: &[(&str, &str)]) -> PathBuf {
+    let detail = format!("[detail]\nwindow = 48\n{table}\n[optimiser]");
+    let mut changes = DETAIL_HEAD.to_vec();
+    changes.push(("[optimiser]", &detail));
+    changes.extend(more);
+    tiny_config(folder, "detail.toml", &changes)
+}
+
+/// The last value of a column of metrics.csv.
+fn last(run: &Path, column: &str) -> f64 {
+    let table = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let position = table.lines().next().unwrap().split(',').position(|name| name == column).unwrap();
+    table.lines().last().unwrap().split(',').nth(position).unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_is_missing_or_does_not_fit_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = faces(folder.path());
+    let run = folder.path().join("run");
+    let train = |config: &Path, more: &[&dyn AsRef<std::ffi::OsStr>]| {
+        let mut arguments: Vec<&dyn AsRef<std::ffi::OsStr>> =
+            vec![&"train", &"--device", &"cpu", &"--config", &config, &"--data", &data, &"--output", &run];
+        arguments.extend(more);
+        idm(&arguments)
+    };
+    let perceptual = config(folder.path(), "perceptual = 0.5", &[]);
+    failed(&train(&perceptual, &[]), &["detail.perceptual", "--perceptual FILE"]);
+    failed(&train(&perceptual, &[&"--perceptual", &data.join("0.png")]), &["0.png", "TorchScript"]);
+    let without_head =
+        tiny_config(folder.path(), "c.toml", &[("[optimiser]", "[detail]\nwindow = 48\n[optimiser]")]);
+    failed(&train(&without_head, &[]), &["model.unet.detail_head", "[detail]"]);
+    let without_table = tiny_config(folder.path(), "c.toml", &DETAIL_HEAD);
+    failed(&train(&without_table, &[]), &["model.unet.detail_head", "[detail]"]);
+    let wide = config(folder.path(), "share = 1.5", &[]);
+    failed(&train(&wide, &[]), &["detail.share is 1.5"]);
+}
+
+/// The perceptual term is the network's own figure: in [0, 1] a mean square is a quarter of that in [-1, 1], and where it
+/// alone is trained on, it falls. What the discriminator asks for makes the faces sharper than the mean.
+#[test]
+fn the_terms_are_learned_from_and_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = faces(folder.path());
+    let network = distance(folder.path(), 10.0);
+    let table = "perceptual = 1.0\n[detail.adversarial]\nweight = 0.2\nfrom = 20\nlearning_rate = 1e-3\nchannels = 16";
+    let config = config(folder.path(), table, &[("iterations = 120", "iterations = 200")]);
+    let run = folder.path().join("run");
+    succeeded(&idm(&[
+        &"train",
+        &"--device",
+        &"cpu",
+        &"--config",
+        &config,
+        &"--data",
+        &data,
+        &"--output",
+        &run,
+        &"--perceptual",
+        &network,
+    ]));
+    let (pixel, perceptual) = (last(&run, "pixel"), last(&run, "perceptual"));
+    // The mean of a square is at least the square of the mean: 10 · ((pixel / 2)²) over the share of samples on policy.
+    assert!(perceptual > 0.0 && pixel > 0.0 && perceptual < 10.0 * pixel, "{perceptual} {pixel}");
+    assert!(last(&run, "adversarial") > 0.0 && last(&run, "discriminator") > 0.0);
+
+    let model = run.join("model.safetensors");
+    let weights = Checkpoint::open(&model).unwrap().weights;
+    assert!(weights["detail.weight"].abs().max().double_value(&[]) > 1e-4, "the head has learnt nothing");
+    let restored = |detail: &str| -> Vec<image::RgbImage> {
+        let output = folder.path().join(format!("detail-{detail}"));
+        succeeded(&idm(&[
+            &"restore",
+            &"--aligned",
+            &"--device",
+            &"cpu",
+            &"--model",
+            &model,
+            &"--input",
+            &data,
+            &"--output",
+            &output,
+            &"--detail",
+            &detail,
+        ]));
+        (0..5).map(|index| picture::read(&output.join(format!("{index}.png"))).unwrap()).collect()
+    };
+    let (mean, half, full) = (restored("0"), restored("0.5"), restored("1"));
+    let difference = |a: &image::RgbImage, b: &image::RgbImage| -> u64 {
+        a.as_raw().iter().zip(b.as_raw()).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum()
+    };
+    let mut sharper = 0;
+    for ((mean, half), full) in mean.iter().zip(&half).zip(&full) {
+        let (to_half, to_full) = (difference(mean, half), difference(mean, full));
+        assert!(0 < to_half && to_half < to_full, "{to_half} {to_full}");
+        sharper += usize::from(sharpness(full, mean).unwrap() > 1.0);
+    }
+    assert!(sharper >= 3, "{sharper} of 5 are sharper with detail");
+}
