@@ -36,9 +36,12 @@ const PICTURES: &str = "pictures";
 /// pictures. Means come with their 95 % bootstrap intervals; a PSNR above 100 dB, as of an identical picture, counts
 /// as 100 dB.
 ///
-/// PSNR, SSIM and sharpness (gradient energy over the truth's) are always measured, the rest by networks that you bring as TorchScript files, or as ONNX files named
-/// .onnx. They get RGB in [0, 1] of shape `[N, 3, S, S]` at the size of the evaluation, so one made for 512×512 pixels
-/// needs --size 512 (a model of another size still sees its own). Each measure is reported under its file's name.
+/// PSNR, SSIM, sharpness (gradient energy over the truth's), energy in six octaves over the truth's (the first holds waves of 2
+/// to 4 pixels, the sixth those of 64 to 128) and grid (energy at a period of 4 pixels, as patches leave it, over that beside
+/// it) are always measured; faces of less than 97 pixels have fewer octaves, below 64 no grid. The rest is measured by networks
+/// that you bring as TorchScript files, or as ONNX files named .onnx. They get RGB in [0, 1] of shape `[N, 3, S, S]` at the size
+/// of the evaluation, so one made for 512×512 pixels needs --size 512 (a model of another size still sees its own). Each
+/// measure is reported under its file's name.
 ///
 /// A face that is broken, or that one of the systems lacks, is left out for all of them and named at the end; the exit
 /// code is then 1.

@@ -3,9 +3,9 @@
 use std::ops::Sub;
 
 use image::RgbImage;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::metrics::{Mean, MetricError, PSNR_CAP, psnr, sharpness, ssim};
+use crate::metrics::{Mean, MetricError, OCTAVES, Octave, PSNR_CAP, grid, octaves, psnr, sharpness, ssim};
 
 /// A measure of one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +24,15 @@ pub enum Measure {
     Perceptual,
     /// Mean vote from 1 to 10, which needs no truth.
     Nima,
+    /// Energy in one octave of luma as a share of the truth's.
+    Octave(Octave),
+    /// Energy at a period of 4 pixels over that beside it, which needs no truth.
+    Grid,
 }
 
 impl Measure {
-    /// All, in the order of reports.
-    pub const ALL: [Self; 7] = [
+    /// All, in the order of reports; new ones come last, so that what reads tables by place goes on working.
+    pub const ALL: [Self; 14] = [
         Self::Psnr,
         Self::Ssim,
         Self::Sharpness,
@@ -36,6 +40,13 @@ impl Measure {
         Self::IdentityDistance,
         Self::Perceptual,
         Self::Nima,
+        Self::Octave(Octave::ALL[0]),
+        Self::Octave(Octave::ALL[1]),
+        Self::Octave(Octave::ALL[2]),
+        Self::Octave(Octave::ALL[3]),
+        Self::Octave(Octave::ALL[4]),
+        Self::Octave(Octave::ALL[5]),
+        Self::Grid,
     ];
 
     /// Its key in JSON and in the page's script.
@@ -49,6 +60,8 @@ impl Measure {
             Self::IdentityDistance => "identity_distance",
             Self::Perceptual => "perceptual",
             Self::Nima => "nima",
+            Self::Octave(octave) => octave.key(),
+            Self::Grid => "grid",
         }
     }
 
@@ -57,7 +70,7 @@ impl Measure {
     pub fn decimals(self) -> usize {
         match self {
             Self::Psnr | Self::Nima => 2,
-            Self::Sharpness | Self::IdentityDistance | Self::Perceptual => 3,
+            Self::Sharpness | Self::IdentityDistance | Self::Perceptual | Self::Octave(_) | Self::Grid => 3,
             Self::Ssim | Self::IdentityCosine => 4,
         }
     }
@@ -68,7 +81,7 @@ impl Measure {
         match self {
             Self::Psnr | Self::Ssim | Self::IdentityCosine | Self::Nima => Ideal::Larger,
             Self::IdentityDistance | Self::Perceptual => Ideal::Smaller,
-            Self::Sharpness => Ideal::One,
+            Self::Sharpness | Self::Octave(_) | Self::Grid => Ideal::One,
         }
     }
 }
@@ -116,7 +129,8 @@ impl Ideal {
     }
 }
 
-/// One value for each [`Measure`]; those of networks are there only where the network is.
+/// One value for each [`Measure`]; those of networks are there only where the network is, those of frequencies only where
+/// the pictures are large enough.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Figures<T> {
     /// In dB, at most [`PSNR_CAP`], which an identical picture gets.
@@ -137,6 +151,21 @@ pub struct Figures<T> {
     /// 1 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nima: Option<T>,
+    /// Above 0, the finest octave first; keys of their own in JSON, `octave_1` to `octave_6`.
+    #[serde(flatten, serialize_with = "serialize_octaves")]
+    pub octaves: [Option<T>; OCTAVES],
+    /// Above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<T>,
+}
+
+/// A map of the octaves that there are.
+fn serialize_octaves<T: Serialize, S: Serializer>(
+    octaves: &[Option<T>; OCTAVES],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let entries = Octave::ALL.iter().zip(octaves);
+    serializer.collect_map(entries.filter_map(|(octave, value)| Some((octave.key(), value.as_ref()?))))
 }
 
 /// The figures of one picture against the truth, or the difference of two pictures'.
@@ -157,10 +186,12 @@ impl<T: Copy> Figures<T> {
             Measure::IdentityDistance => self.identity_distance,
             Measure::Perceptual => self.perceptual,
             Measure::Nima => self.nima,
+            Measure::Octave(octave) => self.octaves[octave.index()],
+            Measure::Grid => self.grid,
         }
     }
 
-    /// The figures that `value` gives; `None` when one that needs no network is missing.
+    /// The figures that `value` gives; `None` when one that is always measured is missing.
     fn from_each(value: impl Fn(Measure) -> Option<T>) -> Option<Self> {
         Some(Self {
             psnr: value(Measure::Psnr)?,
@@ -170,12 +201,14 @@ impl<T: Copy> Figures<T> {
             identity_distance: value(Measure::IdentityDistance),
             perceptual: value(Measure::Perceptual),
             nima: value(Measure::Nima),
+            octaves: Octave::ALL.map(|octave| value(Measure::Octave(octave))),
+            grid: value(Measure::Grid),
         })
     }
 }
 
 impl Scores {
-    /// PSNR, SSIM and sharpness of `picture` against `truth`.
+    /// PSNR, SSIM, sharpness and octaves of `picture` against `truth`, and its grid.
     ///
     /// # Errors
     /// [`MetricError`] when the sizes differ or are too small.
@@ -188,6 +221,8 @@ impl Scores {
             identity_distance: None,
             perceptual: None,
             nima: None,
+            octaves: octaves(picture, truth)?,
+            grid: grid(picture),
         })
     }
 }
@@ -206,6 +241,9 @@ impl Sub for Scores {
             identity_distance: both(self.identity_distance, other.identity_distance),
             perceptual: both(self.perceptual, other.perceptual),
             nima: both(self.nima, other.nima),
+            octaves: Octave::ALL
+                .map(|octave| both(self.octaves[octave.index()], other.octaves[octave.index()])),
+            grid: both(self.grid, other.grid),
         }
     }
 }

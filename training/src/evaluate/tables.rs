@@ -10,6 +10,11 @@ use crate::metrics::Mean;
 /// What stands where a system has no such figure.
 const NONE: &str = "–";
 
+/// How to read the first table.
+const RESTORATION_NOTE: &str = "Mean [95 % bootstrap interval]; ↑ more is better, ↓ less is better. Sharpness is gradient \
+    energy over the truth's. Octave k is energy at wavelengths of 2^k to 2^(k+1) pixels over the truth's, so 1 is the finest. Grid \
+    is energy at a wavelength of 4 pixels, as patches of 4 leave it, over that beside it; JPEG's blocks raise it too.";
+
 /// A table of text; the first column names the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
@@ -50,6 +55,8 @@ pub fn label(measure: Measure, networks: &NetworkReports) -> String {
         Measure::IdentityDistance => format!("identity: {}, distance", of(&networks.identity)),
         Measure::Perceptual => format!("perceptual: {}", of(&networks.perceptual)),
         Measure::Nima => format!("NIMA: {}", of(&networks.nima)),
+        Measure::Octave(octave) => format!("octave {}", octave.index() + 1),
+        Measure::Grid => "grid".to_owned(),
     };
     format!("{name} {}", measure.ideal().arrow())
 }
@@ -79,17 +86,21 @@ fn row(name: String, figures: &MeanScores, report: &Report, signed: bool) -> Vec
     std::iter::once(name).chain(measures(report).into_iter().map(cell)).collect()
 }
 
+/// `cells` of a row with those of the whole set before its octaves and grid, which end every table.
+fn with_set(mut cells: Vec<String>, set: impl IntoIterator<Item = String>, report: &Report) -> Vec<String> {
+    let last = |measure: &Measure| matches!(measure, Measure::Octave(_) | Measure::Grid);
+    let place = 1 + measures(report).iter().take_while(|measure| !last(measure)).count();
+    cells.splice(place..place, set);
+    cells
+}
+
 fn restoration(report: &Report) -> Table {
-    let mut header = header("f(x_d) against x", report);
     let inception = report.head.networks.inception.as_ref().filter(|_| report.input_distribution.is_some());
-    if let Some(NetworkReport { name, .. }) = inception {
-        header.extend([
-            format!("FID: {name} ↓"),
-            format!("precision: {name} ↑"),
-            format!("recall: {name} ↑"),
-        ]);
-    }
-    header.push("ms a face".to_owned());
+    let labels = inception.map(|NetworkReport { name, .. }| {
+        [format!("FID: {name} ↓"), format!("precision: {name} ↑"), format!("recall: {name} ↑")]
+    });
+    let labels = labels.into_iter().flatten().chain(["ms a face".to_owned()]);
+    let header = with_set(header("f(x_d) against x", report), labels, report);
     let sets = |distribution: &Option<Distribution>| {
         let cells = distribution.map(|Distribution { frechet_distance, precision_recall }| {
             let shares = [precision_recall.precision, precision_recall.recall];
@@ -98,18 +109,17 @@ fn restoration(report: &Report) -> Table {
         });
         cells.into_iter().flatten()
     };
-    let mut rows = vec![row("input x_d".to_owned(), &report.input, report, false)];
-    rows[0].extend(sets(&report.input_distribution));
-    rows[0].push(NONE.to_owned());
-    for SystemReport { name, summary, distribution, .. } in &report.systems {
-        let mut cells = row(name.clone(), &summary.restored, report, false);
-        cells.extend(sets(distribution));
-        cells.push(summary.milliseconds_per_face.map_or(NONE.to_owned(), |time| format!("{time:.1}")));
-        rows.push(cells);
-    }
-    let note = "Mean [95 % bootstrap interval]; ↑ more is better, ↓ less is better. Sharpness is gradient energy over the truth's."
-        .to_owned();
-    Table { title: "Restoration", note, header, rows }
+    let line = |name: &str, figures: &MeanScores, distribution: &Option<Distribution>, time: Option<f64>| {
+        let time = time.map_or(NONE.to_owned(), |time| format!("{time:.1}"));
+        let set = sets(distribution).chain([time]);
+        with_set(row(name.to_owned(), figures, report, false), set, report)
+    };
+    let systems = report.systems.iter().map(|SystemReport { name, summary, distribution, .. }| {
+        line(name, &summary.restored, distribution, summary.milliseconds_per_face)
+    });
+    let input = line("input x_d", &report.input, &report.input_distribution, None);
+    let rows = std::iter::once(input).chain(systems).collect();
+    Table { title: "Restoration", note: RESTORATION_NOTE.to_owned(), header, rows }
 }
 
 fn gain(report: &Report) -> Table {

@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 use tch::{CModule, Device, Kind, Tensor};
 use training::evaluate::Scores;
+use training::metrics::{Octave, grid, octaves};
 use training::picture;
 
 use crate::common::{
@@ -220,6 +221,41 @@ fn groups_have_figures_of_their_own() {
     failed(&unusable, &["groups.csv has no column `source`"]);
     std::fs::write(&groups, "file,source\n0.png\n").unwrap();
     failed(&rig.evaluate(&[&"--model", &rig.model, &"--groups", &groups]), &["groups.csv", "line: 2"]);
+}
+
+/// The octaves and the grid of the input and of a "system" that gives it back are those of the library, under keys of their
+/// own, and their columns end every table.
+#[test]
+fn octaves_and_grid_are_the_last_columns() {
+    let rig = Rig::new();
+    let (page, named) = (rig.path("page.html"), format!("same={}", rig.degraded.display()));
+    let (table, report) = rig.evaluated(&[&"--restored", &named, &"--html", &page]);
+    let last = "| octave 1 → 1 | octave 2 → 1 | octave 3 → 1 | octave 4 → 1 | octave 5 → 1 | grid → 1 |";
+    let spaces = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let header = table.lines().map(spaces).find(|line| line.starts_with("| f(x_d) against x |")).unwrap();
+    assert!(header.ends_with(&format!("| sharpness → 1 | ms a face {last}")), "{header}");
+    let header = table.lines().map(spaces).find(|line| line.starts_with("| f(x_d) - x_d |")).unwrap();
+    assert!(header.ends_with(&format!("| sharpness → 1 {last}")), "{header}");
+    let page = std::fs::read_to_string(page).unwrap();
+    for face in report["faces"].as_array().unwrap() {
+        let name = format!("{}.png", face["name"].as_str().unwrap());
+        let truth = picture::read(&rig.data.join(&name)).unwrap();
+        let truth = picture::resize_antialiased(&truth, 64, 64).unwrap();
+        let input = picture::read(&rig.degraded.join(&name)).unwrap();
+        let octaves = octaves(&input, &truth).unwrap();
+        let figures = Octave::ALL.iter().zip(octaves).map(|(octave, value)| (octave.key(), value));
+        for (key, value) in figures.chain([("grid", grid(&input))]) {
+            assert_eq!(face["input"].get(key).and_then(Value::as_f64), value, "{key} of {name}");
+            assert_eq!(face["systems"][0]["restored"].get(key), face["input"].get(key), "{key} of {name}");
+            assert_eq!(page.contains(&format!("<option value=\"{key}\"")), value.is_some(), "{key}");
+        }
+    }
+    // 64 pixels are too few for the sixth octave.
+    assert!(report["input"].get("octave_6").is_none());
+    for key in ["octave_1", "octave_5", "grid"] {
+        assert!(report["input"][key]["mean"].as_f64().unwrap() > 0.0, "{key}");
+        assert_eq!(report["systems"][0]["gain"][key]["mean"], 0.0, "{key}");
+    }
 }
 
 #[test]

@@ -10,12 +10,12 @@ use tch::Tensor;
 use training::metrics::{Gaussian, Mean, frechet_distance, precision_recall, psnr, sharpness, ssim};
 use training::picture;
 
-fn astronaut() -> RgbImage {
+pub(crate) fn astronaut() -> RgbImage {
     picture::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/astronaut.png"))).unwrap()
 }
 
 /// Mean of 5×5 pixels in whole numbers (rounded down), edges repeated.
-fn box_blurred(picture: &RgbImage) -> RgbImage {
+pub(crate) fn box_blurred(picture: &RgbImage) -> RgbImage {
     let (width, height) = picture.dimensions();
     RgbImage::from_fn(width, height, |x, y| {
         let mut sums = [0_u32; 3];
@@ -31,7 +31,7 @@ fn box_blurred(picture: &RgbImage) -> RgbImage {
     })
 }
 
-fn mapped(picture: &RgbImage, change: impl Fn(u32, u32, [u8; 3]) -> [u8; 3]) -> RgbImage {
+pub(crate) fn mapped(picture: &RgbImage, change: impl Fn(u32, u32, [u8; 3]) -> [u8; 3]) -> RgbImage {
     let mut changed = picture.clone();
     for (x, y, pixel) in changed.enumerate_pixels_mut() {
         pixel.0 = change(x, y, pixel.0);
