@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use face_detect::FaceDetector;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual};
 use opencv::{imgcodecs, imgproc};
-use restore_core::{DeviceChoice, DiffusionOptions, DiffusionRestorer, RestoreError, Restorer};
+use restore_core::{
+    DeviceChoice, DiffusionOptions, DiffusionRestorer, RestoreError, RestoreOptions, Restorer,
+};
 use tch::Tensor;
 
 use crate::picture::RgbPicture;
@@ -52,7 +54,7 @@ impl<F: Fn(&Tensor) -> Result<Tensor, RestoreError> + Send + Sync> Restorer for 
         "a function".to_owned()
     }
 
-    fn restore(&self, faces: &Tensor, _seeds: &[u64]) -> Result<Tensor, RestoreError> {
+    fn restore_with(&self, faces: &Tensor, _: &[u64], _: &RestoreOptions) -> Result<Tensor, RestoreError> {
         (self.0)(faces)
     }
 }
