@@ -7,4 +7,5 @@ mod common;
 mod eq11;
 #[cfg(feature = "video")]
 mod h264;
+mod mix;
 mod options;

@@ -3,7 +3,8 @@
 //! [`Degradation`] is the recipe (ranges), [`DegradationParams`] one draw from it. Everything that is random in a
 //! degraded picture follows from the draw, so a recorded draw reproduces it. In order, the default in bold:
 //! motion blur ([`MotionBlur`]), **blur, down-sampling, noise, JPEG** ([`StageParams`]), the same again ([`SecondStage`]),
-//! H.264 in place of the last JPEG ([`H264`]), **enlarging to the size of x**, colours ([`ColorJitter`]).
+//! H.264 in place of the last JPEG ([`H264`]), **enlarging to the size of x**, colours ([`ColorJitter`]). A recipe can hold others,
+//! each for a share of the pictures ([`MixPart`]); the draw does not say from which it is, and does not need to.
 //!
 //! What is guaranteed: one draw gives the same bytes on every machine. All arithmetic is IEEE additions, multiplications and
 //! divisions in a fixed order; exp, sin, cos and pow come from `libm`, written in Rust; JPEG is coded and decoded in integers.
@@ -16,6 +17,7 @@ mod color;
 mod error;
 mod h264;
 mod jpeg;
+mod mix;
 mod motion_blur;
 mod params;
 mod ranges;
@@ -30,6 +32,7 @@ pub use color::{Adjustment, ColorJitter, ColorParams};
 pub use error::DegradationError;
 pub use h264::{H264, H264Params};
 pub use jpeg::through_jpeg;
+pub use mix::MixPart;
 pub use motion_blur::{MotionBlur, MotionBlurParams};
 pub use params::DegradationParams;
 pub use rate::Rate;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ranges::check_probability;
 use super::stage::StageRanges;
-use super::{ColorJitter, DegradationError, DegradationParams, H264, MotionBlur, SecondStage};
+use super::{ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, SecondStage, mix};
 use crate::seed::seed_for;
 
 /// The recipe: ranges `[low, high]` from which every picture's parameters are drawn uniformly, at 512×512
@@ -43,6 +43,9 @@ pub struct Degradation {
     /// GFPGAN's changes of colour at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub color_jitter: Option<ColorJitter>,
+    /// Recipes that take this one's place, each for a share of the pictures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mix: Vec<MixPart>,
 }
 
 impl Default for Degradation {
@@ -60,6 +63,7 @@ impl Default for Degradation {
             second: None,
             h264: None,
             color_jitter: None,
+            mix: Vec::new(),
         }
     }
 }
@@ -76,15 +80,20 @@ impl Degradation {
         self.motion_blur.as_ref().map_or(Ok(()), MotionBlur::validate)?;
         self.second.as_ref().map_or(Ok(()), SecondStage::validate)?;
         self.h264.as_ref().map_or(Ok(()), H264::validate)?;
-        self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)
+        self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)?;
+        mix::validate(&self.mix)
     }
 
     /// Draws the parameters of one picture. It takes the same number of values from `rng` whatever the
     /// recipe, so that two recipes with one seed differ only where their ranges do: each option has a generator of its
-    /// own, seeded with the picture's noise seed and the option's name.
+    /// own, seeded with the picture's noise seed and the option's name. So has the choice among the recipes of a mix, and what
+    /// is then drawn from the chosen one.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> DegradationParams {
         let (clean, first) = self.first().draw(rng);
         let own = |name: &str| ChaCha8Rng::seed_from_u64(seed_for(first.noise_seed, name));
+        if let Some(other) = mix::draw(&self.mix, &mut own("mix")) {
+            return other;
+        }
         let motion_blur = self.motion_blur.as_ref().and_then(|option| option.draw(&mut own("motion_blur")));
         let second = self.second.as_ref().and_then(|option| option.draw(&mut own("second")));
         let h264 = self.h264.as_ref().and_then(|option| option.draw(&mut own("h264")));

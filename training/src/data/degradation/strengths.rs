@@ -11,8 +11,8 @@ pub const SHARES: [(f64, &str); 3] = [(1.0 / 3.0, "a third"), (2.0 / 3.0, "two t
 /// One strength of one part of a recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Strength {
-    /// The part: `blur`, `JPEG`, …
-    pub part: &'static str,
+    /// The part: `blur`, `JPEG`, …, `everything`, `everything of mix 1`, ….
+    pub part: String,
     /// The strength with its unit.
     pub label: String,
     /// The parameters; all other parts do nothing, but that a JPEG of quality 100 is always there.
@@ -20,12 +20,14 @@ pub struct Strength {
 }
 
 impl Degradation {
-    /// Every part of the recipe alone at a third, two thirds and all of its range, then all parts together.
+    /// Every part of the recipe alone at a third, two thirds and all of its range, then all parts together, and all parts of
+    /// each recipe of its mix together.
     #[must_use]
     pub fn strengths(&self, noise_seed: u64) -> Vec<Strength> {
         let mut strengths = Vec::new();
         let nothing = nothing(noise_seed);
-        let mut add = |part, label: String, params| strengths.push(Strength { part, label, params });
+        let mut add =
+            |part: &str, label, params| strengths.push(Strength { part: part.to_owned(), label, params });
         for (share, _) in SHARES {
             let sigma = at(self.sigma, share);
             let params = DegradationParams { sigma_x: sigma, sigma_y: sigma, ..nothing.clone() };
@@ -47,14 +49,16 @@ impl Degradation {
         for (share, label) in SHARES {
             add("everything", label.to_owned(), self.all_at(share, &nothing));
         }
+        for (index, part) in self.mix.iter().enumerate() {
+            for (share, label) in SHARES {
+                let params = part.recipe.all_at(share, &nothing);
+                add(&format!("everything of mix {}", index + 1), label.to_owned(), params);
+            }
+        }
         strengths
     }
 
-    fn options(
-        &self,
-        nothing: &DegradationParams,
-        add: &mut impl FnMut(&'static str, String, DegradationParams),
-    ) {
+    fn options(&self, nothing: &DegradationParams, add: &mut impl FnMut(&str, String, DegradationParams)) {
         for (share, _) in SHARES {
             if let Some(motion) = self.motion_blur.as_ref().map(|option| motion_at(option, share)) {
                 let label = format!("{:.0} px", motion.length);
