@@ -3,8 +3,9 @@
 //! [`Degradation`] is the recipe (ranges), [`DegradationParams`] one draw from it. Everything that is random in a
 //! degraded picture follows from the draw, so a recorded draw reproduces it. In order, the default in bold:
 //! motion blur ([`MotionBlur`]), **blur, down-sampling, noise, JPEG** ([`StageParams`]), the same again ([`SecondStage`]),
-//! H.264 in place of the last JPEG ([`H264`]), **enlarging to the size of x**, colours ([`ColorJitter`]). A recipe can hold others,
-//! each for a share of the pictures ([`MixPart`]); the draw does not say from which it is, and does not need to.
+//! H.264 in place of the last JPEG ([`H264`]), **enlarging to the size of x**, colours ([`ColorJitter`]). [`Resize`] chooses
+//! other filters than **bilinear interpolation**. A recipe can hold others, each for a share of the pictures ([`MixPart`]); a
+//! draw does not say from which it is, and does not need to.
 //!
 //! What is guaranteed: one draw gives the same bytes on every machine. All arithmetic is IEEE additions, multiplications and
 //! divisions in a fixed order; exp, sin, cos and pow come from `libm`, written in Rust; JPEG is coded and decoded in integers.
@@ -15,6 +16,7 @@
 mod clip;
 mod color;
 mod error;
+mod filter;
 mod h264;
 mod jpeg;
 mod mix;
@@ -23,6 +25,7 @@ mod params;
 mod ranges;
 mod rate;
 mod recipe;
+mod resample;
 mod stage;
 mod strengths;
 #[cfg(feature = "video")]
@@ -30,6 +33,7 @@ mod x264;
 
 pub use color::{Adjustment, ColorJitter, ColorParams};
 pub use error::DegradationError;
+pub use filter::{Filter, FilterWeights, Resize, ResizeParams};
 pub use h264::{H264, H264Params};
 pub use jpeg::through_jpeg;
 pub use mix::MixPart;

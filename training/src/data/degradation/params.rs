@@ -3,8 +3,11 @@
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use super::{ColorParams, DegradationError, H264Params, MotionBlurParams, StageParams};
-use crate::picture::{resize_bilinear_f32, to_f32, to_rgb8};
+use super::stage::Recording;
+use super::{
+    ColorParams, DegradationError, H264Params, MotionBlurParams, ResizeParams, StageParams, resample,
+};
+use crate::picture::{to_f32, to_rgb8};
 
 /// The side in pixels of the pictures that the parameters are meant for.
 const REFERENCE_SIZE: f64 = 512.0;
@@ -43,6 +46,9 @@ pub struct DegradationParams {
     /// A second blur, down-sampling, noise and JPEG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<StageParams>,
+    /// The filters that shrink and enlarge; bilinear interpolation where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<ResizeParams>,
     /// The clip that is coded in place of the last JPEG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264Params>,
@@ -71,15 +77,17 @@ impl DegradationParams {
         if let Some(motion) = &self.motion_blur {
             picture = motion.kernel(ratio).apply(&picture);
         }
-        let h264 = self.h264.as_ref();
+        let resize = self.resize.unwrap_or_default();
+        let first = Recording { shrink: resize.shrink, h264: None };
+        let last = Recording { h264: self.h264.as_ref(), ..first };
         let coded = match &self.second {
-            None => self.first().apply(&picture, ratio, KERNEL, h264)?.0,
+            None => self.first().apply(&picture, ratio, KERNEL, &last)?.0,
             Some(second) => {
-                let (small, ratio) = self.first().apply(&picture, ratio, KERNEL, None)?;
-                second.apply(&to_f32(&small), ratio, SECOND_KERNEL, h264)?.0
+                let (small, ratio) = self.first().apply(&picture, ratio, KERNEL, &first)?;
+                second.apply(&to_f32(&small), ratio, SECOND_KERNEL, &last)?.0
             }
         };
-        let mut enlarged = resize_bilinear_f32(&to_f32(&coded), width, height)?;
+        let mut enlarged = resample::resize(&to_f32(&coded), width, height, resize.enlarge)?;
         if let Some(color) = &self.color {
             color.apply(&mut enlarged);
         }

@@ -17,6 +17,22 @@ pub(super) fn uniform_whole<R: Rng + ?Sized>(rng: &mut R, range: [u8; 2]) -> u8 
     uniform(rng, [low, high + 1.0]).floor().min(high) as u8
 }
 
+/// One of `choices`, each with its weight: it is as likely as its share of the weights' sum, which is above 0.
+pub(super) fn weighted<R: Rng + ?Sized, T: Copy, const N: usize>(rng: &mut R, choices: [(T, f64); N]) -> T {
+    let sum: f64 = choices.iter().map(|(_, weight)| weight).sum();
+    let mut place = sum * rng.random::<f64>();
+    // What rounding leaves beyond the last is the last that can be.
+    let mut chosen = choices[0].0;
+    for (choice, weight) in choices.into_iter().filter(|(_, weight)| *weight > 0.0) {
+        chosen = choice;
+        if place < weight {
+            break;
+        }
+        place -= weight;
+    }
+    chosen
+}
+
 /// True with `probability`.
 pub(super) fn chance<R: Rng + ?Sized>(rng: &mut R, probability: f64) -> bool {
     rng.random::<f64>() < probability

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ranges::check_probability;
 use super::stage::StageRanges;
-use super::{ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, SecondStage, mix};
+use super::{
+    ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, Resize, SecondStage, mix,
+};
 use crate::seed::seed_for;
 
 /// The recipe: ranges `[low, high]` from which every picture's parameters are drawn uniformly, at 512×512
@@ -37,6 +39,9 @@ pub struct Degradation {
     /// A second blur, down-sampling, noise and JPEG.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondStage>,
+    /// Other filters than bilinear interpolation to shrink and enlarge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize: Option<Resize>,
     /// H.264 in place of the last JPEG.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264>,
@@ -61,6 +66,7 @@ impl Default for Degradation {
             clean_share: 0.0,
             motion_blur: None,
             second: None,
+            resize: None,
             h264: None,
             color_jitter: None,
             mix: Vec::new(),
@@ -79,6 +85,7 @@ impl Degradation {
         check_probability("clean_share", self.clean_share)?;
         self.motion_blur.as_ref().map_or(Ok(()), MotionBlur::validate)?;
         self.second.as_ref().map_or(Ok(()), SecondStage::validate)?;
+        self.resize.as_ref().map_or(Ok(()), Resize::validate)?;
         self.h264.as_ref().map_or(Ok(()), H264::validate)?;
         self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)?;
         mix::validate(&self.mix)
@@ -96,6 +103,7 @@ impl Degradation {
         }
         let motion_blur = self.motion_blur.as_ref().and_then(|option| option.draw(&mut own("motion_blur")));
         let second = self.second.as_ref().and_then(|option| option.draw(&mut own("second")));
+        let resize = self.resize.as_ref().map(|option| option.draw(&mut own("resize")));
         let h264 = self.h264.as_ref().and_then(|option| option.draw(&mut own("h264")));
         let color = self.color_jitter.as_ref().and_then(|option| option.draw(&mut own("color_jitter")));
         DegradationParams {
@@ -110,6 +118,7 @@ impl Degradation {
             quality: first.quality,
             motion_blur,
             second,
+            resize,
             h264,
             color,
         }

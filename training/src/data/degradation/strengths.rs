@@ -123,6 +123,7 @@ fn nothing(noise_seed: u64) -> DegradationParams {
         quality: 100,
         motion_blur: None,
         second: None,
+        resize: None,
         h264: None,
         color: None,
     }
