@@ -10,3 +10,4 @@ mod filters;
 mod h264;
 mod mix;
 mod options;
+mod sharpen;

@@ -2,8 +2,8 @@
 //!
 //! [`Degradation`] is the recipe (ranges), [`DegradationParams`] one draw from it. Everything that is random in a
 //! degraded picture follows from the draw, so a recorded draw reproduces it. In order, the default in bold:
-//! motion blur ([`MotionBlur`]), **blur, down-sampling, noise, JPEG** ([`StageParams`]), the same again ([`SecondStage`]),
-//! H.264 in place of the last JPEG ([`H264`]), **enlarging to the size of x**, colours ([`ColorJitter`]). [`Resize`] chooses
+//! motion blur ([`MotionBlur`]), **blur, down-sampling, noise**, sharpening ([`Sharpen`]), **JPEG** ([`StageParams`]), all but
+//! the sharpening again ([`SecondStage`]), H.264 in place of the last JPEG ([`H264`]), **enlarging to the size of x**, colours ([`ColorJitter`]). [`Resize`] chooses
 //! other filters than **bilinear interpolation**. A recipe can hold others, each for a share of the pictures ([`MixPart`]); a
 //! draw does not say from which it is, and does not need to.
 //!
@@ -26,6 +26,7 @@ mod ranges;
 mod rate;
 mod recipe;
 mod resample;
+mod sharpen;
 mod stage;
 mod strengths;
 #[cfg(feature = "video")]
@@ -41,5 +42,6 @@ pub use motion_blur::{MotionBlur, MotionBlurParams};
 pub use params::DegradationParams;
 pub use rate::Rate;
 pub use recipe::Degradation;
+pub use sharpen::{Sharpen, SharpenParams};
 pub use stage::{SecondStage, StageParams};
 pub use strengths::{SHARES, Strength};

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::Recording;
 use super::{
-    ColorParams, DegradationError, H264Params, MotionBlurParams, ResizeParams, StageParams, resample,
+    ColorParams, DegradationError, H264Params, MotionBlurParams, ResizeParams, SharpenParams, StageParams,
+    resample,
 };
 use crate::picture::{to_f32, to_rgb8};
 
@@ -49,6 +50,9 @@ pub struct DegradationParams {
     /// The filters that shrink and enlarge; bilinear interpolation where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<ResizeParams>,
+    /// Sharpening of the small picture before it is coded for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharpen: Option<SharpenParams>,
     /// The clip that is coded in place of the last JPEG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264Params>,
@@ -78,13 +82,14 @@ impl DegradationParams {
             picture = motion.kernel(ratio).apply(&picture);
         }
         let resize = self.resize.unwrap_or_default();
-        let first = Recording { shrink: resize.shrink, h264: None };
-        let last = Recording { h264: self.h264.as_ref(), ..first };
+        let h264 = self.h264.as_ref();
+        let camera = Recording { shrink: resize.shrink, sharpen: self.sharpen.as_ref(), h264: None };
         let coded = match &self.second {
-            None => self.first().apply(&picture, ratio, KERNEL, &last)?.0,
+            None => self.first().apply(&picture, ratio, KERNEL, &Recording { h264, ..camera })?.0,
             Some(second) => {
-                let (small, ratio) = self.first().apply(&picture, ratio, KERNEL, &first)?;
-                second.apply(&to_f32(&small), ratio, SECOND_KERNEL, &last)?.0
+                let (small, ratio) = self.first().apply(&picture, ratio, KERNEL, &camera)?;
+                let copy = Recording { sharpen: None, h264, ..camera };
+                second.apply(&to_f32(&small), ratio, SECOND_KERNEL, &copy)?.0
             }
         };
         let mut enlarged = resample::resize(&to_f32(&coded), width, height, resize.enlarge)?;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::ranges::check_probability;
 use super::stage::StageRanges;
 use super::{
-    ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, Resize, SecondStage, mix,
+    ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, Resize, SecondStage,
+    Sharpen, mix,
 };
 use crate::seed::seed_for;
 
@@ -42,6 +43,9 @@ pub struct Degradation {
     /// Other filters than bilinear interpolation to shrink and enlarge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resize: Option<Resize>,
+    /// Sharpening of the small picture before it is coded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sharpen: Option<Sharpen>,
     /// H.264 in place of the last JPEG.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264>,
@@ -67,6 +71,7 @@ impl Default for Degradation {
             motion_blur: None,
             second: None,
             resize: None,
+            sharpen: None,
             h264: None,
             color_jitter: None,
             mix: Vec::new(),
@@ -86,6 +91,7 @@ impl Degradation {
         self.motion_blur.as_ref().map_or(Ok(()), MotionBlur::validate)?;
         self.second.as_ref().map_or(Ok(()), SecondStage::validate)?;
         self.resize.as_ref().map_or(Ok(()), Resize::validate)?;
+        self.sharpen.as_ref().map_or(Ok(()), Sharpen::validate)?;
         self.h264.as_ref().map_or(Ok(()), H264::validate)?;
         self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)?;
         mix::validate(&self.mix)
@@ -104,6 +110,7 @@ impl Degradation {
         let motion_blur = self.motion_blur.as_ref().and_then(|option| option.draw(&mut own("motion_blur")));
         let second = self.second.as_ref().and_then(|option| option.draw(&mut own("second")));
         let resize = self.resize.as_ref().map(|option| option.draw(&mut own("resize")));
+        let sharpen = self.sharpen.as_ref().and_then(|option| option.draw(&mut own("sharpen")));
         let h264 = self.h264.as_ref().and_then(|option| option.draw(&mut own("h264")));
         let color = self.color_jitter.as_ref().and_then(|option| option.draw(&mut own("color_jitter")));
         DegradationParams {
@@ -119,6 +126,7 @@ impl Degradation {
             motion_blur,
             second,
             resize,
+            sharpen,
             h264,
             color,
         }

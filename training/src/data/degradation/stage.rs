@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::h264::H264Params;
 use super::jpeg::through_jpeg;
 use super::ranges::{chance, check_probability, check_range, uniform, uniform_whole};
-use super::{DegradationError, Filter, clip, resample};
+use super::{DegradationError, Filter, SharpenParams, clip, resample};
 use crate::data::blur::Kernel;
 use crate::picture::to_rgb8;
 
@@ -133,11 +133,13 @@ impl SecondStage {
     }
 }
 
-/// How the picture of a stage is shrunk and coded, beside the stage's own parameters.
+/// How the picture of a stage is shrunk, finished and coded, beside the stage's own parameters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recording<'a> {
     /// What shrinks it.
     pub shrink: Filter,
+    /// What the camera does to it and its noise.
+    pub sharpen: Option<&'a SharpenParams>,
     /// The clip that is coded in place of a JPEG.
     pub h264: Option<&'a H264Params>,
 }
@@ -165,7 +167,7 @@ pub struct StageParams {
 }
 
 impl StageParams {
-    /// Blurs (with a kernel of `kernel` pixels), shrinks, adds noise and codes `picture` (values 0 to 255), which is
+    /// Blurs (with a kernel of `kernel` pixels), shrinks, adds noise to, sharpens and codes `picture` (values 0 to 255), which is
     /// `ratio` times as large as the picture that the parameters are meant for, as `recording` says. Returns the small picture
     /// and how large it is against the one that the parameters would make.
     pub(super) fn apply(
@@ -186,10 +188,14 @@ impl StageParams {
         } else {
             kernel.apply(picture)
         };
+        let size = (self.scale * ratio).min(1.0);
         let small = resample::resize(&blurred, width, height, recording.shrink)?;
         let recorded = |mut frame: Rgb32FImage, time: i32| {
             // The kept frame, at time 0, gets the noise that it would have alone.
             self.add_noise(&mut frame, time as u64);
+            if let Some(sharpen) = recording.sharpen {
+                sharpen.apply(&mut frame, size);
+            }
             to_rgb8(&frame)
         };
         let coded = match recording.h264 {
@@ -199,7 +205,7 @@ impl StageParams {
                 h264.apply(|time| recorded(still.at(time, h264, ratio), time))?
             }
         };
-        Ok((coded, (self.scale * ratio).min(1.0)))
+        Ok((coded, size))
     }
 
     fn kernel(&self, ratio: f64, size: f64) -> Kernel {

@@ -2,7 +2,7 @@
 
 use super::{
     Adjustment, ColorJitter, ColorParams, Degradation, DegradationParams, H264, H264Params, MotionBlur,
-    MotionBlurParams, Rate, SecondStage, StageParams,
+    MotionBlurParams, Rate, SecondStage, Sharpen, SharpenParams, StageParams,
 };
 
 /// The shares of a range that are shown, and their names.
@@ -77,6 +77,12 @@ impl Degradation {
             }
         }
         for (share, _) in SHARES {
+            if let Some(sharpen) = self.sharpen.as_ref().map(|option| sharpen_at(option, share)) {
+                let label = format!("{:.1} of {:.1} px", sharpen.amount, sharpen.radius);
+                add("sharpening", label, DegradationParams { sharpen: Some(sharpen), ..nothing.clone() });
+            }
+        }
+        for (share, _) in SHARES {
             if let Some(h264) = self.h264.as_ref().map(|option| h264_at(option, share)) {
                 let label = match h264.rate {
                     Rate::Crf(crf) => format!("CRF {crf}"),
@@ -104,6 +110,7 @@ impl Degradation {
             quality: falling(self.quality, share),
             motion_blur: self.motion_blur.as_ref().map(|option| motion_at(option, share)),
             second: self.second.as_ref().map(|option| second_at(option, share, nothing.noise_seed ^ 1)),
+            sharpen: self.sharpen.as_ref().map(|option| sharpen_at(option, share)),
             h264: self.h264.as_ref().map(|option| h264_at(option, share)),
             ..nothing.clone()
         }
@@ -124,6 +131,7 @@ fn nothing(noise_seed: u64) -> DegradationParams {
         motion_blur: None,
         second: None,
         resize: None,
+        sharpen: None,
         h264: None,
         color: None,
     }
@@ -154,6 +162,10 @@ fn second_at(option: &SecondStage, share: f64, noise_seed: u64) -> StageParams {
         noise_seed,
         quality: falling(option.quality, share),
     }
+}
+
+fn sharpen_at(option: &Sharpen, share: f64) -> SharpenParams {
+    SharpenParams { amount: at(option.amount, share), radius: at(option.radius, share) }
 }
 
 fn h264_at(option: &H264, share: f64) -> H264Params {
