@@ -13,8 +13,16 @@ pub(super) fn uniform<R: Rng + ?Sized>(rng: &mut R, [low, high]: [f64; 2]) -> f6
 
 /// A whole number from `low` to `high`; every one is as likely as the next.
 pub(super) fn uniform_whole<R: Rng + ?Sized>(rng: &mut R, range: [u8; 2]) -> u8 {
-    let [low, high] = range.map(f64::from);
-    uniform(rng, [low, high + 1.0]).floor().min(high) as u8
+    whole(rng, range.map(f64::from)) as u8
+}
+
+/// [`uniform_whole`] for numbers that can be below 0.
+pub(super) fn uniform_signed<R: Rng + ?Sized>(rng: &mut R, range: [i8; 2]) -> i8 {
+    whole(rng, range.map(f64::from)) as i8
+}
+
+fn whole<R: Rng + ?Sized>(rng: &mut R, [low, high]: [f64; 2]) -> f64 {
+    uniform(rng, [low, high + 1.0]).floor().min(high)
 }
 
 /// One of `choices`, each with its weight: it is as likely as its share of the weights' sum, which is above 0.

@@ -181,6 +181,8 @@ fn h264_at(option: &H264, share: f64) -> H264Params {
         kept: frames / 2,
         shift: [at(option.speed, share), 0.0],
         zoom: at(option.zoom, share),
+        deblock: option.deblock.map(|[low, high]| at([f64::from(low), f64::from(high)], share).round() as i8),
+        again: None,
     }
 }
 
