@@ -121,7 +121,7 @@ fn the_deblocking_filter_takes_blocks_away() {
     assert!(coded(Some(0)) == coded(None));
     let blocks = |deblock| {
         let coded = coded(deblock);
-        let (mut border, mut inside) = (0.0, 0.0);
+        let (mut border, mut inside) = (0.0_f64, 0.0_f64);
         for (x, y, pixel) in coded.enumerate_pixels().filter(|(x, ..)| *x > 0) {
             let step = (f64::from(pixel[1]) - f64::from(coded.get_pixel(x - 1, y)[1])).abs();
             *(if x % 8 == 0 { &mut border } else { &mut inside }) += step;

@@ -10,4 +10,5 @@ mod filters;
 mod h264;
 mod mix;
 mod options;
+mod ringing;
 mod sharpen;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::Recording;
 use super::{
-    ColorParams, DegradationError, H264Params, MotionBlurParams, ResizeParams, SharpenParams, StageParams,
-    resample,
+    ColorParams, DegradationError, H264Params, MotionBlurParams, ResizeParams, RingingParams, SharpenParams,
+    StageParams, resample,
 };
 use crate::picture::{to_f32, to_rgb8};
 
@@ -56,6 +56,9 @@ pub struct DegradationParams {
     /// The clip that is coded in place of the last JPEG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264Params>,
+    /// Ringing after the enlarging.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ringing: Option<RingingParams>,
     /// What happens to the colours at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<ColorParams>,
@@ -93,6 +96,10 @@ impl DegradationParams {
             }
         };
         let mut enlarged = resample::resize(&to_f32(&coded), width, height, resize.enlarge)?;
+        if let Some(ringing) = &self.ringing {
+            let factor = f64::from(width) / f64::from(coded.width());
+            enlarged = ringing.apply(&enlarged, factor, ratio);
+        }
         if let Some(color) = &self.color {
             color.apply(&mut enlarged);
         }

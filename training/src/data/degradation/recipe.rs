@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::ranges::check_probability;
 use super::stage::StageRanges;
 use super::{
-    ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, Resize, SecondStage,
-    Sharpen, mix,
+    ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, Resize, Ringing,
+    SecondStage, Sharpen, mix,
 };
 use crate::seed::seed_for;
 
@@ -49,6 +49,9 @@ pub struct Degradation {
     /// H.264 in place of the last JPEG.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264>,
+    /// Ringing after the enlarging.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ringing: Option<Ringing>,
     /// GFPGAN's changes of colour at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub color_jitter: Option<ColorJitter>,
@@ -73,6 +76,7 @@ impl Default for Degradation {
             resize: None,
             sharpen: None,
             h264: None,
+            ringing: None,
             color_jitter: None,
             mix: Vec::new(),
         }
@@ -93,6 +97,7 @@ impl Degradation {
         self.resize.as_ref().map_or(Ok(()), Resize::validate)?;
         self.sharpen.as_ref().map_or(Ok(()), Sharpen::validate)?;
         self.h264.as_ref().map_or(Ok(()), H264::validate)?;
+        self.ringing.as_ref().map_or(Ok(()), Ringing::validate)?;
         self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)?;
         mix::validate(&self.mix)
     }
@@ -112,6 +117,7 @@ impl Degradation {
         let resize = self.resize.as_ref().map(|option| option.draw(&mut own("resize")));
         let sharpen = self.sharpen.as_ref().and_then(|option| option.draw(&mut own("sharpen")));
         let h264 = self.h264.as_ref().and_then(|option| option.draw(&mut own("h264")));
+        let ringing = self.ringing.as_ref().and_then(|option| option.draw(&mut own("ringing")));
         let color = self.color_jitter.as_ref().and_then(|option| option.draw(&mut own("color_jitter")));
         DegradationParams {
             clean,
@@ -128,6 +134,7 @@ impl Degradation {
             resize,
             sharpen,
             h264,
+            ringing,
             color,
         }
     }

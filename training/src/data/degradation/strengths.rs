@@ -2,7 +2,7 @@
 
 use super::{
     Adjustment, ColorJitter, ColorParams, Degradation, DegradationParams, H264, H264Params, MotionBlur,
-    MotionBlurParams, Rate, SecondStage, Sharpen, SharpenParams, StageParams,
+    MotionBlurParams, Rate, Ringing, RingingParams, SecondStage, Sharpen, SharpenParams, StageParams,
 };
 
 /// The shares of a range that are shown, and their names.
@@ -91,6 +91,12 @@ impl Degradation {
                 add("H.264", label, DegradationParams { h264: Some(h264), ..nothing.clone() });
             }
         }
+        for (share, _) in SHARES {
+            if let Some(ringing) = self.ringing.as_ref().map(|option| ringing_at(option, share)) {
+                let label = format!("above {:.0} %", 100.0 * ringing.cutoff);
+                add("ringing", label, DegradationParams { ringing: Some(ringing), ..nothing.clone() });
+            }
+        }
         for (share, label) in SHARES {
             if let Some(color) = self.color_jitter.as_ref().map(|option| color_at(option, share)) {
                 let params = DegradationParams { color: Some(color), ..nothing.clone() };
@@ -112,6 +118,7 @@ impl Degradation {
             second: self.second.as_ref().map(|option| second_at(option, share, nothing.noise_seed ^ 1)),
             sharpen: self.sharpen.as_ref().map(|option| sharpen_at(option, share)),
             h264: self.h264.as_ref().map(|option| h264_at(option, share)),
+            ringing: self.ringing.as_ref().map(|option| ringing_at(option, share)),
             ..nothing.clone()
         }
     }
@@ -133,6 +140,7 @@ fn nothing(noise_seed: u64) -> DegradationParams {
         resize: None,
         sharpen: None,
         h264: None,
+        ringing: None,
         color: None,
     }
 }
@@ -184,6 +192,12 @@ fn h264_at(option: &H264, share: f64) -> H264Params {
         deblock: option.deblock.map(|[low, high]| at([f64::from(low), f64::from(high)], share).round() as i8),
         again: None,
     }
+}
+
+/// The cut-off frequency falls as the strength rises.
+fn ringing_at(option: &Ringing, share: f64) -> RingingParams {
+    let [low, high] = option.cutoff;
+    RingingParams { cutoff: at([high, low], share) }
 }
 
 /// Darker, less contrast and less colour, another hue; the shift is left out.
