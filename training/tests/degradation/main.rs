@@ -12,3 +12,4 @@ mod mix;
 mod options;
 mod ringing;
 mod sharpen;
+mod tape;

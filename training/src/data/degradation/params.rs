@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::stage::Recording;
 use super::{
     ColorParams, DegradationError, H264Params, MotionBlurParams, ResizeParams, RingingParams, SharpenParams,
-    StageParams, resample,
+    StageParams, TapeParams, resample,
 };
 use crate::picture::{to_f32, to_rgb8};
 
@@ -53,6 +53,9 @@ pub struct DegradationParams {
     /// Sharpening of the small picture before it is coded for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharpen: Option<SharpenParams>,
+    /// What analogue video does to the small picture before it is coded for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tape: Option<TapeParams>,
     /// The clip that is coded in place of the last JPEG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264Params>,
@@ -86,12 +89,17 @@ impl DegradationParams {
         }
         let resize = self.resize.unwrap_or_default();
         let h264 = self.h264.as_ref();
-        let camera = Recording { shrink: resize.shrink, sharpen: self.sharpen.as_ref(), h264: None };
+        let camera = Recording {
+            shrink: resize.shrink,
+            sharpen: self.sharpen.as_ref(),
+            tape: self.tape.as_ref(),
+            h264: None,
+        };
         let coded = match &self.second {
             None => self.first().apply(&picture, ratio, KERNEL, &Recording { h264, ..camera })?.0,
             Some(second) => {
                 let (small, ratio) = self.first().apply(&picture, ratio, KERNEL, &camera)?;
-                let copy = Recording { sharpen: None, h264, ..camera };
+                let copy = Recording { shrink: resize.shrink, sharpen: None, tape: None, h264 };
                 second.apply(&to_f32(&small), ratio, SECOND_KERNEL, &copy)?.0
             }
         };

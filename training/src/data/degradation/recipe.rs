@@ -8,7 +8,7 @@ use super::ranges::check_probability;
 use super::stage::StageRanges;
 use super::{
     ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, Resize, Ringing,
-    SecondStage, Sharpen, mix,
+    SecondStage, Sharpen, Tape, mix,
 };
 use crate::seed::seed_for;
 
@@ -46,6 +46,9 @@ pub struct Degradation {
     /// Sharpening of the small picture before it is coded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sharpen: Option<Sharpen>,
+    /// What analogue video does to the small picture before it is coded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tape: Option<Tape>,
     /// H.264 in place of the last JPEG.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264>,
@@ -75,6 +78,7 @@ impl Default for Degradation {
             second: None,
             resize: None,
             sharpen: None,
+            tape: None,
             h264: None,
             ringing: None,
             color_jitter: None,
@@ -96,6 +100,7 @@ impl Degradation {
         self.second.as_ref().map_or(Ok(()), SecondStage::validate)?;
         self.resize.as_ref().map_or(Ok(()), Resize::validate)?;
         self.sharpen.as_ref().map_or(Ok(()), Sharpen::validate)?;
+        self.tape.as_ref().map_or(Ok(()), Tape::validate)?;
         self.h264.as_ref().map_or(Ok(()), H264::validate)?;
         self.ringing.as_ref().map_or(Ok(()), Ringing::validate)?;
         self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)?;
@@ -116,6 +121,7 @@ impl Degradation {
         let second = self.second.as_ref().and_then(|option| option.draw(&mut own("second")));
         let resize = self.resize.as_ref().map(|option| option.draw(&mut own("resize")));
         let sharpen = self.sharpen.as_ref().and_then(|option| option.draw(&mut own("sharpen")));
+        let tape = self.tape.as_ref().and_then(|option| option.draw(&mut own("tape")));
         let h264 = self.h264.as_ref().and_then(|option| option.draw(&mut own("h264")));
         let ringing = self.ringing.as_ref().and_then(|option| option.draw(&mut own("ringing")));
         let color = self.color_jitter.as_ref().and_then(|option| option.draw(&mut own("color_jitter")));
@@ -133,6 +139,7 @@ impl Degradation {
             second,
             resize,
             sharpen,
+            tape,
             h264,
             ringing,
             color,

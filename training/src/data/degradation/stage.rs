@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::h264::H264Params;
 use super::jpeg::through_jpeg;
 use super::ranges::{chance, check_probability, check_range, uniform, uniform_whole};
-use super::{DegradationError, Filter, SharpenParams, clip, resample};
+use super::{DegradationError, Filter, SharpenParams, TapeParams, clip, resample};
 use crate::data::blur::Kernel;
 use crate::picture::to_rgb8;
 
@@ -140,6 +140,8 @@ pub(super) struct Recording<'a> {
     pub shrink: Filter,
     /// What the camera does to it and its noise.
     pub sharpen: Option<&'a SharpenParams>,
+    /// What it is recorded on.
+    pub tape: Option<&'a TapeParams>,
     /// The clip that is coded in place of a JPEG.
     pub h264: Option<&'a H264Params>,
 }
@@ -167,9 +169,9 @@ pub struct StageParams {
 }
 
 impl StageParams {
-    /// Blurs (with a kernel of `kernel` pixels), shrinks, adds noise to, sharpens and codes `picture` (values 0 to 255), which is
-    /// `ratio` times as large as the picture that the parameters are meant for, as `recording` says. Returns the small picture
-    /// and how large it is against the one that the parameters would make.
+    /// Blurs (with a kernel of `kernel` pixels), shrinks, adds noise to, finishes and codes `picture` (values 0 to 255), as
+    /// `recording` says. It is `ratio` times as large as the picture that the parameters are meant for. Returns the small
+    /// picture and how large it is against the one that the parameters would make.
     pub(super) fn apply(
         &self,
         picture: &Rgb32FImage,
@@ -195,6 +197,9 @@ impl StageParams {
             self.add_noise(&mut frame, time as u64);
             if let Some(sharpen) = recording.sharpen {
                 sharpen.apply(&mut frame, size);
+            }
+            if let Some(tape) = recording.tape {
+                tape.apply(&mut frame, size, time);
             }
             to_rgb8(&frame)
         };

@@ -1,8 +1,9 @@
 //! Each part of a recipe alone at rising strength, for people to look at.
 
 use super::{
-    Adjustment, ColorJitter, ColorParams, Degradation, DegradationParams, H264, H264Params, MotionBlur,
-    MotionBlurParams, Rate, Ringing, RingingParams, SecondStage, Sharpen, SharpenParams, StageParams,
+    Adjustment, ChromaWidth, ColorJitter, ColorParams, Degradation, DegradationParams, Deinterlacer, H264,
+    H264Params, InterlaceParams, LineNoiseParams, LineRingingParams, MotionBlur, MotionBlurParams, Rate,
+    Ringing, RingingParams, SecondStage, Sharpen, SharpenParams, StageParams, Tape, TapeParams,
 };
 
 /// The shares of a range that are shown, and their names.
@@ -82,6 +83,21 @@ impl Degradation {
                 add("sharpening", label, DegradationParams { sharpen: Some(sharpen), ..nothing.clone() });
             }
         }
+        for (share, label) in SHARES {
+            if let Some(tape) = self.tape.as_ref().map(|option| tape_at(option, share, nothing.noise_seed)) {
+                let params = DegradationParams { tape: Some(tape), ..nothing.clone() };
+                add("tape", label.to_owned(), params);
+            }
+        }
+        self.last_options(nothing, add);
+    }
+
+    /// The coding, and what follows it.
+    fn last_options(
+        &self,
+        nothing: &DegradationParams,
+        add: &mut impl FnMut(&str, String, DegradationParams),
+    ) {
         for (share, _) in SHARES {
             if let Some(h264) = self.h264.as_ref().map(|option| h264_at(option, share)) {
                 let label = match h264.rate {
@@ -117,6 +133,7 @@ impl Degradation {
             motion_blur: self.motion_blur.as_ref().map(|option| motion_at(option, share)),
             second: self.second.as_ref().map(|option| second_at(option, share, nothing.noise_seed ^ 1)),
             sharpen: self.sharpen.as_ref().map(|option| sharpen_at(option, share)),
+            tape: self.tape.as_ref().map(|option| tape_at(option, share, nothing.noise_seed ^ 2)),
             h264: self.h264.as_ref().map(|option| h264_at(option, share)),
             ringing: self.ringing.as_ref().map(|option| ringing_at(option, share)),
             ..nothing.clone()
@@ -139,6 +156,7 @@ fn nothing(noise_seed: u64) -> DegradationParams {
         second: None,
         resize: None,
         sharpen: None,
+        tape: None,
         h264: None,
         ringing: None,
         color: None,
@@ -174,6 +192,27 @@ fn second_at(option: &SecondStage, share: f64, noise_seed: u64) -> StageParams {
 
 fn sharpen_at(option: &Sharpen, share: f64) -> SharpenParams {
     SharpenParams { amount: at(option.amount, share), radius: at(option.radius, share) }
+}
+
+/// Both fields are left as they are.
+fn tape_at(option: &Tape, share: f64, seed: u64) -> TapeParams {
+    let Tape { interlace, ringing, noise, .. } = option;
+    TapeParams {
+        chroma: Some(if share < 0.5 { ChromaWidth::Half } else { ChromaWidth::Quarter }),
+        interlace: Some(InterlaceParams {
+            motion: at(interlace.motion, share),
+            deinterlacer: Deinterlacer::Comb,
+        }),
+        ringing: Some(LineRingingParams {
+            strength: at(ringing.strength, share),
+            length: at(ringing.length, share),
+        }),
+        noise: Some(LineNoiseParams {
+            deviation: at(noise.deviation, share),
+            length: at(noise.length, share),
+            seed,
+        }),
+    }
 }
 
 fn h264_at(option: &H264, share: f64) -> H264Params {
