@@ -154,7 +154,7 @@ fn grid_parts(clean: &RgbImage, strengths: &[Strength]) -> anyhow::Result<Vec<Ve
     };
     let mut parts = Vec::new();
     for part in strengths.chunk_by(|one, other| one.part == other.part) {
-        let mut tiles = vec![Tile { caption: part[0].part.to_owned(), picture: middle(clean) }];
+        let mut tiles = vec![Tile { caption: part[0].part.clone(), picture: middle(clean) }];
         for strength in part {
             let picture = middle(&strength.params.apply(clean)?);
             tiles.push(Tile { caption: strength.label.clone(), picture });

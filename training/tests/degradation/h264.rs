@@ -7,6 +7,8 @@ use training::data::degradation::{Degradation, DegradationParams, H264, H264Para
 use training::metrics::psnr;
 use training::picture;
 
+use crate::common::distribution::{assert_share, assert_uniform_whole};
+
 fn astronaut() -> RgbImage {
     picture::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/astronaut.png"))).unwrap()
 }
@@ -25,7 +27,7 @@ fn only(h264: H264Params) -> DegradationParams {
 }
 
 fn clip(rate: Rate, kept: u8) -> H264Params {
-    H264Params { rate, frames: 5, kept, shift: [2.7, -1.3], zoom: 1.006 }
+    H264Params { rate, frames: 5, kept, shift: [2.7, -1.3], zoom: 1.006, deblock: None, again: None }
 }
 
 #[test]
@@ -83,6 +85,67 @@ fn frames_are_predicted_from_the_others() {
         assert_ne!(predicted, alone);
         let (predicted, alone) = (psnr(&predicted, &face).unwrap(), psnr(&alone, &face).unwrap());
         assert!((predicted - alone).abs() < 4.0, "frame {kept}: {predicted} dB, alone {alone} dB");
+    }
+}
+
+#[test]
+fn deblocking_and_the_second_coding_are_drawn_after_all_else() {
+    const DRAWS: usize = 20_000;
+    let draws = |h264: H264| -> Vec<Option<H264Params>> {
+        let recipe = Degradation { h264: Some(h264), ..Degradation::default() };
+        (0..DRAWS).map(|seed| recipe.params_for(seed as u64, "again").h264).collect()
+    };
+    let crf = |rate| if let Rate::Crf(crf) = rate { crf } else { panic!("{rate:?}") };
+    let plain = draws(H264::default());
+    let all = draws(H264 { deblock: Some([-2, 2]), twice: 0.3, ..H264::default() });
+    let coded: Vec<&H264Params> = all.iter().flatten().collect();
+    assert_uniform_whole("offset", coded.iter().map(|clip| (clip.deblock.unwrap() + 2) as u8), [0, 4]);
+    let again: Vec<_> = coded.iter().filter(|clip| clip.again.is_some()).collect();
+    assert_share("twice", again.len(), coded.len(), 0.3);
+    assert_uniform_whole("second rate", again.iter().map(|clip| crf(clip.again.unwrap())), [18, 40]);
+    let alike = again.iter().filter(|clip| clip.again == Some(clip.rate)).count();
+    assert_share("the two rates alike", alike, again.len(), 1.0 / 23.0);
+    for (with, without) in all.into_iter().zip(plain) {
+        assert_eq!(with.map(|clip| H264Params { deblock: None, again: None, ..clip }), without);
+    }
+}
+
+/// What a block's border adds to the step between two neighbouring columns falls as the filter gets stronger, and an offset of
+/// 0 is x264's own filter.
+#[test]
+fn the_deblocking_filter_takes_blocks_away() {
+    let face = image::imageops::crop_imm(&astronaut(), 96, 0, 256, 256).to_image();
+    let coded = |deblock| {
+        only(H264Params { deblock, frames: 1, kept: 0, ..clip(Rate::Crf(42), 0) }).apply(&face).unwrap()
+    };
+    assert!(coded(Some(0)) == coded(None));
+    let blocks = |deblock| {
+        let coded = coded(deblock);
+        let (mut border, mut inside) = (0.0_f64, 0.0_f64);
+        for (x, y, pixel) in coded.enumerate_pixels().filter(|(x, ..)| *x > 0) {
+            let step = (f64::from(pixel[1]) - f64::from(coded.get_pixel(x - 1, y)[1])).abs();
+            *(if x % 8 == 0 { &mut border } else { &mut inside }) += step;
+        }
+        7.0 * border / inside
+    };
+    let [none, own, strong] = [Some(-6), None, Some(6)].map(blocks);
+    assert!(none > own && own > strong && none > 1.05 * strong, "{none}, {own}, {strong}");
+}
+
+#[test]
+fn a_second_coding_loses_more_and_the_worse_of_the_two_counts() {
+    let face = image::imageops::crop_imm(&astronaut(), 96, 0, 256, 256).to_image();
+    for kept in [0, 3] {
+        let quality = |first: u8, again: Option<u8>| {
+            let h264 = H264Params { again: again.map(Rate::Crf), ..clip(Rate::Crf(first), kept) };
+            psnr(&only(h264).apply(&face).unwrap(), &face).unwrap()
+        };
+        let (good, bad) = (quality(12, None), quality(36, None));
+        let (twice, upload, copy) = (quality(36, Some(36)), quality(12, Some(36)), quality(36, Some(12)));
+        assert!(twice < bad, "frame {kept}: {bad} dB, and once more {twice} dB");
+        for after in [upload, copy] {
+            assert!((after - bad).abs() < 1.0 && after < good - 3.0, "{after} dB, {bad} dB alone");
+        }
     }
 }
 

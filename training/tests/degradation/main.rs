@@ -5,6 +5,11 @@ mod against_opencv;
 #[path = "../common/mod.rs"]
 mod common;
 mod eq11;
+mod filters;
 #[cfg(feature = "video")]
 mod h264;
+mod mix;
 mod options;
+mod ringing;
+mod sharpen;
+mod tape;

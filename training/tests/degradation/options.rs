@@ -284,6 +284,8 @@ fn wrong_options_are_refused_with_the_field_named() {
         ("h264.crf", h264(H264 { crf: [18, 51], ..H264::default() })),
         ("h264.frames", h264(H264 { frames: [0, 5], ..H264::default() })),
         ("h264.zoom", h264(H264 { zoom: [f64::NAN, 1.0], ..H264::default() })),
+        ("h264.deblock", h264(H264 { deblock: Some([2, 7]), ..H264::default() })),
+        ("h264.twice", h264(H264 { twice: -0.1, ..H264::default() })),
         ("color_jitter.hue", color(ColorJitter { hue: [-0.6, 0.1], ..ColorJitter::default() })),
         ("color_jitter.shift", color(ColorJitter { shift: -1.0, ..ColorJitter::default() })),
     ];
@@ -297,6 +299,9 @@ fn wrong_options_are_refused_with_the_field_named() {
     assert_eq!(read.motion_blur, Some(MotionBlur::default()));
     assert_eq!(read.h264, Some(H264 { probability: 0.5, crf: [20, 30], ..H264::default() }));
     assert_eq!(read.validate().is_ok(), cfg!(feature = "video"));
+    // What older versions do not know is written only where it is in use.
+    let plain = toml::to_string(&h264(H264::default())).unwrap();
+    assert!(!plain.contains("deblock") && !plain.contains("twice"), "{plain}");
     let unknown = toml::from_str::<Degradation>("h264 = { qp = 3 }").unwrap_err().to_string();
     assert!(unknown.contains("qp"), "{unknown}");
     let written = toml::to_string(&everything()).unwrap();

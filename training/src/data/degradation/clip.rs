@@ -2,7 +2,8 @@
 
 use image::{Rgb, Rgb32FImage};
 
-use super::H264Params;
+use super::resample::{Axis, resample};
+use super::{Filter, H264Params};
 
 /// What moves.
 pub(super) struct Still<'a> {
@@ -10,29 +11,27 @@ pub(super) struct Still<'a> {
     pub picture: &'a Rgb32FImage,
     /// The same after it, the frame at time 0.
     pub small: &'a Rgb32FImage,
+    /// What shrinks it.
+    pub filter: Filter,
 }
 
 impl Still<'_> {
     /// The frame `time` frames after the kept one, of the small picture's size: the scene is enlarged about its centre and
-    /// shifted at constant speed. It is sampled from the large picture by bilinear interpolation, as the small one is,
-    /// beyond the border from the nearest pixel. `ratio` is that of the picture to the reference size.
+    /// shifted at constant speed. It is made of the large picture by the filter that made the small one, beyond the border
+    /// of the nearest pixel. `ratio` is that of the picture to the reference size.
     pub(super) fn at(&self, time: i32, motion: &H264Params, ratio: f64) -> Rgb32FImage {
         if time == 0 {
             return self.small.clone();
         }
         let zoom = libm::pow(motion.zoom, f64::from(time));
-        let columns = positions(
-            self.picture.width(),
-            self.small.width(),
-            zoom,
-            f64::from(time) * motion.shift[0] * ratio,
-        );
-        let rows = positions(
-            self.picture.height(),
-            self.small.height(),
-            zoom,
-            f64::from(time) * motion.shift[1] * ratio,
-        );
+        let [right, down] = motion.shift.map(|shift| f64::from(time) * shift * ratio);
+        if self.filter != Filter::Linear {
+            let columns = Axis::new(self.filter, self.picture.width(), self.small.width(), zoom, right);
+            let rows = Axis::new(self.filter, self.picture.height(), self.small.height(), zoom, down);
+            return resample(self.picture, &columns, &rows);
+        }
+        let columns = positions(self.picture.width(), self.small.width(), zoom, right);
+        let rows = positions(self.picture.height(), self.small.height(), zoom, down);
         Rgb32FImage::from_fn(self.small.width(), self.small.height(), |x, y| {
             self.sample(&columns[x as usize], &rows[y as usize])
         })

@@ -60,3 +60,15 @@ pub enum DegradationError {
         reason: String,
     },
 }
+
+impl DegradationError {
+    /// The error of a recipe inside another one: `place` goes before the field's name.
+    pub(super) fn within(self, place: &str) -> Self {
+        match self {
+            Self::Recipe { field, value, expected } => {
+                Self::Recipe { field: format!("{place}{field}"), value, expected }
+            }
+            other => other,
+        }
+    }
+}

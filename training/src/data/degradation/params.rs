@@ -3,8 +3,12 @@
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use super::{ColorParams, DegradationError, H264Params, MotionBlurParams, StageParams};
-use crate::picture::{resize_bilinear_f32, to_f32, to_rgb8};
+use super::stage::Recording;
+use super::{
+    ColorParams, DegradationError, H264Params, MotionBlurParams, ResizeParams, RingingParams, SharpenParams,
+    StageParams, TapeParams, resample,
+};
+use crate::picture::{to_f32, to_rgb8};
 
 /// The side in pixels of the pictures that the parameters are meant for.
 const REFERENCE_SIZE: f64 = 512.0;
@@ -43,9 +47,21 @@ pub struct DegradationParams {
     /// A second blur, down-sampling, noise and JPEG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<StageParams>,
+    /// The filters that shrink and enlarge; bilinear interpolation where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<ResizeParams>,
+    /// Sharpening of the small picture before it is coded for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharpen: Option<SharpenParams>,
+    /// What analogue video does to the small picture before it is coded for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tape: Option<TapeParams>,
     /// The clip that is coded in place of the last JPEG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264Params>,
+    /// Ringing after the enlarging.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ringing: Option<RingingParams>,
     /// What happens to the colours at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<ColorParams>,
@@ -71,15 +87,27 @@ impl DegradationParams {
         if let Some(motion) = &self.motion_blur {
             picture = motion.kernel(ratio).apply(&picture);
         }
+        let resize = self.resize.unwrap_or_default();
         let h264 = self.h264.as_ref();
+        let camera = Recording {
+            shrink: resize.shrink,
+            sharpen: self.sharpen.as_ref(),
+            tape: self.tape.as_ref(),
+            h264: None,
+        };
         let coded = match &self.second {
-            None => self.first().apply(&picture, ratio, KERNEL, h264)?.0,
+            None => self.first().apply(&picture, ratio, KERNEL, &Recording { h264, ..camera })?.0,
             Some(second) => {
-                let (small, ratio) = self.first().apply(&picture, ratio, KERNEL, None)?;
-                second.apply(&to_f32(&small), ratio, SECOND_KERNEL, h264)?.0
+                let (small, ratio) = self.first().apply(&picture, ratio, KERNEL, &camera)?;
+                let copy = Recording { shrink: resize.shrink, sharpen: None, tape: None, h264 };
+                second.apply(&to_f32(&small), ratio, SECOND_KERNEL, &copy)?.0
             }
         };
-        let mut enlarged = resize_bilinear_f32(&to_f32(&coded), width, height)?;
+        let mut enlarged = resample::resize(&to_f32(&coded), width, height, resize.enlarge)?;
+        if let Some(ringing) = &self.ringing {
+            let factor = f64::from(width) / f64::from(coded.width());
+            enlarged = ringing.apply(&enlarged, factor, ratio);
+        }
         if let Some(color) = &self.color {
             color.apply(&mut enlarged);
         }

@@ -13,8 +13,32 @@ pub(super) fn uniform<R: Rng + ?Sized>(rng: &mut R, [low, high]: [f64; 2]) -> f6
 
 /// A whole number from `low` to `high`; every one is as likely as the next.
 pub(super) fn uniform_whole<R: Rng + ?Sized>(rng: &mut R, range: [u8; 2]) -> u8 {
-    let [low, high] = range.map(f64::from);
-    uniform(rng, [low, high + 1.0]).floor().min(high) as u8
+    whole(rng, range.map(f64::from)) as u8
+}
+
+/// [`uniform_whole`] for numbers that can be below 0.
+pub(super) fn uniform_signed<R: Rng + ?Sized>(rng: &mut R, range: [i8; 2]) -> i8 {
+    whole(rng, range.map(f64::from)) as i8
+}
+
+fn whole<R: Rng + ?Sized>(rng: &mut R, [low, high]: [f64; 2]) -> f64 {
+    uniform(rng, [low, high + 1.0]).floor().min(high)
+}
+
+/// One of `choices`, each with its weight: it is as likely as its share of the weights' sum, which is above 0.
+pub(super) fn weighted<R: Rng + ?Sized, T: Copy, const N: usize>(rng: &mut R, choices: [(T, f64); N]) -> T {
+    let sum: f64 = choices.iter().map(|(_, weight)| weight).sum();
+    let mut place = sum * rng.random::<f64>();
+    // What rounding leaves beyond the last is the last that can be.
+    let mut chosen = choices[0].0;
+    for (choice, weight) in choices.into_iter().filter(|(_, weight)| *weight > 0.0) {
+        chosen = choice;
+        if place < weight {
+            break;
+        }
+        place -= weight;
+    }
+    chosen
 }
 
 /// True with `probability`.

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ranges::check_probability;
 use super::stage::StageRanges;
-use super::{ColorJitter, DegradationError, DegradationParams, H264, MotionBlur, SecondStage};
+use super::{
+    ColorJitter, DegradationError, DegradationParams, H264, MixPart, MotionBlur, Resize, Ringing,
+    SecondStage, Sharpen, Tape, mix,
+};
 use crate::seed::seed_for;
 
 /// The recipe: ranges `[low, high]` from which every picture's parameters are drawn uniformly, at 512×512
@@ -37,12 +40,27 @@ pub struct Degradation {
     /// A second blur, down-sampling, noise and JPEG.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondStage>,
+    /// Other filters than bilinear interpolation to shrink and enlarge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize: Option<Resize>,
+    /// Sharpening of the small picture before it is coded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sharpen: Option<Sharpen>,
+    /// What analogue video does to the small picture before it is coded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tape: Option<Tape>,
     /// H.264 in place of the last JPEG.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub h264: Option<H264>,
+    /// Ringing after the enlarging.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ringing: Option<Ringing>,
     /// GFPGAN's changes of colour at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub color_jitter: Option<ColorJitter>,
+    /// Recipes that take this one's place, each for a share of the pictures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mix: Vec<MixPart>,
 }
 
 impl Default for Degradation {
@@ -58,8 +76,13 @@ impl Default for Degradation {
             clean_share: 0.0,
             motion_blur: None,
             second: None,
+            resize: None,
+            sharpen: None,
+            tape: None,
             h264: None,
+            ringing: None,
             color_jitter: None,
+            mix: Vec::new(),
         }
     }
 }
@@ -75,19 +98,32 @@ impl Degradation {
         check_probability("clean_share", self.clean_share)?;
         self.motion_blur.as_ref().map_or(Ok(()), MotionBlur::validate)?;
         self.second.as_ref().map_or(Ok(()), SecondStage::validate)?;
+        self.resize.as_ref().map_or(Ok(()), Resize::validate)?;
+        self.sharpen.as_ref().map_or(Ok(()), Sharpen::validate)?;
+        self.tape.as_ref().map_or(Ok(()), Tape::validate)?;
         self.h264.as_ref().map_or(Ok(()), H264::validate)?;
-        self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)
+        self.ringing.as_ref().map_or(Ok(()), Ringing::validate)?;
+        self.color_jitter.as_ref().map_or(Ok(()), ColorJitter::validate)?;
+        mix::validate(&self.mix)
     }
 
     /// Draws the parameters of one picture. It takes the same number of values from `rng` whatever the
     /// recipe, so that two recipes with one seed differ only where their ranges do: each option has a generator of its
-    /// own, seeded with the picture's noise seed and the option's name.
+    /// own, seeded with the picture's noise seed and the option's name. So has the choice among the recipes of a mix, and what
+    /// is then drawn from the chosen one.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> DegradationParams {
         let (clean, first) = self.first().draw(rng);
         let own = |name: &str| ChaCha8Rng::seed_from_u64(seed_for(first.noise_seed, name));
+        if let Some(other) = mix::draw(&self.mix, &mut own("mix")) {
+            return other;
+        }
         let motion_blur = self.motion_blur.as_ref().and_then(|option| option.draw(&mut own("motion_blur")));
         let second = self.second.as_ref().and_then(|option| option.draw(&mut own("second")));
+        let resize = self.resize.as_ref().map(|option| option.draw(&mut own("resize")));
+        let sharpen = self.sharpen.as_ref().and_then(|option| option.draw(&mut own("sharpen")));
+        let tape = self.tape.as_ref().and_then(|option| option.draw(&mut own("tape")));
         let h264 = self.h264.as_ref().and_then(|option| option.draw(&mut own("h264")));
+        let ringing = self.ringing.as_ref().and_then(|option| option.draw(&mut own("ringing")));
         let color = self.color_jitter.as_ref().and_then(|option| option.draw(&mut own("color_jitter")));
         DegradationParams {
             clean,
@@ -101,7 +137,11 @@ impl Degradation {
             quality: first.quality,
             motion_blur,
             second,
+            resize,
+            sharpen,
+            tape,
             h264,
+            ringing,
             color,
         }
     }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::h264::H264Params;
 use super::jpeg::through_jpeg;
 use super::ranges::{chance, check_probability, check_range, uniform, uniform_whole};
-use super::{DegradationError, clip};
+use super::{DegradationError, Filter, SharpenParams, TapeParams, clip, resample};
 use crate::data::blur::Kernel;
-use crate::picture::{resize_bilinear_f32, to_rgb8};
+use crate::picture::to_rgb8;
 
 /// The ranges of one stage.
 #[derive(Debug, Clone)]
@@ -133,6 +133,19 @@ impl SecondStage {
     }
 }
 
+/// How the picture of a stage is shrunk, finished and coded, beside the stage's own parameters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recording<'a> {
+    /// What shrinks it.
+    pub shrink: Filter,
+    /// What the camera does to it and its noise.
+    pub sharpen: Option<&'a SharpenParams>,
+    /// What it is recorded on.
+    pub tape: Option<&'a TapeParams>,
+    /// The clip that is coded in place of a JPEG.
+    pub h264: Option<&'a H264Params>,
+}
+
 /// One draw of a blur, down-sampling, noise and JPEG.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,44 +169,48 @@ pub struct StageParams {
 }
 
 impl StageParams {
-    /// Blurs (with a kernel of `kernel` pixels), shrinks, adds noise and codes `picture` (values 0 to 255), which is
-    /// `ratio` times as large as the picture that the parameters are meant for. With `h264` a clip is coded in place of a JPEG.
-    /// Returns the small picture and how large it is against the one that the parameters would make.
+    /// Blurs (with a kernel of `kernel` pixels), shrinks, adds noise to, finishes and codes `picture` (values 0 to 255), as
+    /// `recording` says. It is `ratio` times as large as the picture that the parameters are meant for. Returns the small
+    /// picture and how large it is against the one that the parameters would make.
     pub(super) fn apply(
         &self,
         picture: &Rgb32FImage,
         ratio: f64,
         kernel: f64,
-        h264: Option<&H264Params>,
+        recording: &Recording<'_>,
     ) -> Result<(RgbImage, f64), DegradationError> {
         let scale = (self.scale * ratio).max(1.0);
         let shrunken = |side: u32| ((f64::from(side) / scale) as u32).max(1);
         let (width, height) = (shrunken(picture.width()), shrunken(picture.height()));
         let kernel = self.kernel(ratio, kernel);
-        let blurred = if h264.is_none() {
+        let blurred = if recording.h264.is_none() && recording.shrink == Filter::Linear {
             // Down-sampling without a filter reads two rows for each of its own; the moving clip reads all.
             let wanted = rows_read(picture.height(), height);
             kernel.apply_to_rows(picture, |row| wanted[row])
         } else {
             kernel.apply(picture)
         };
-        let mut small = resize_bilinear_f32(&blurred, width, height)?;
-        let coded = match h264 {
-            None => {
-                self.add_noise(&mut small, 0);
-                through_jpeg(&to_rgb8(&small), self.quality)?
+        let size = (self.scale * ratio).min(1.0);
+        let small = resample::resize(&blurred, width, height, recording.shrink)?;
+        let recorded = |mut frame: Rgb32FImage, time: i32| {
+            // The kept frame, at time 0, gets the noise that it would have alone.
+            self.add_noise(&mut frame, time as u64);
+            if let Some(sharpen) = recording.sharpen {
+                sharpen.apply(&mut frame, size);
             }
+            if let Some(tape) = recording.tape {
+                tape.apply(&mut frame, size, time);
+            }
+            to_rgb8(&frame)
+        };
+        let coded = match recording.h264 {
+            None => through_jpeg(&recorded(small, 0), self.quality)?,
             Some(h264) => {
-                let still = clip::Still { picture: &blurred, small: &small };
-                h264.apply(|time| {
-                    let mut frame = still.at(time, h264, ratio);
-                    // The kept frame, at time 0, gets the noise that it would have alone.
-                    self.add_noise(&mut frame, time as u64);
-                    to_rgb8(&frame)
-                })?
+                let still = clip::Still { picture: &blurred, small: &small, filter: recording.shrink };
+                h264.apply(|time| recorded(still.at(time, h264, ratio), time))?
             }
         };
-        Ok((coded, (self.scale * ratio).min(1.0)))
+        Ok((coded, size))
     }
 
     fn kernel(&self, ratio: f64, size: f64) -> Kernel {

@@ -1,8 +1,9 @@
 //! Each part of a recipe alone at rising strength, for people to look at.
 
 use super::{
-    Adjustment, ColorJitter, ColorParams, Degradation, DegradationParams, H264, H264Params, MotionBlur,
-    MotionBlurParams, Rate, SecondStage, StageParams,
+    Adjustment, ChromaWidth, ColorJitter, ColorParams, Degradation, DegradationParams, Deinterlacer, H264,
+    H264Params, InterlaceParams, LineNoiseParams, LineRingingParams, MotionBlur, MotionBlurParams, Rate,
+    Ringing, RingingParams, SecondStage, Sharpen, SharpenParams, StageParams, Tape, TapeParams,
 };
 
 /// The shares of a range that are shown, and their names.
@@ -11,8 +12,8 @@ pub const SHARES: [(f64, &str); 3] = [(1.0 / 3.0, "a third"), (2.0 / 3.0, "two t
 /// One strength of one part of a recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Strength {
-    /// The part: `blur`, `JPEG`, …
-    pub part: &'static str,
+    /// The part: `blur`, `JPEG`, …, `everything`, `everything of mix 1`, ….
+    pub part: String,
     /// The strength with its unit.
     pub label: String,
     /// The parameters; all other parts do nothing, but that a JPEG of quality 100 is always there.
@@ -20,12 +21,14 @@ pub struct Strength {
 }
 
 impl Degradation {
-    /// Every part of the recipe alone at a third, two thirds and all of its range, then all parts together.
+    /// Every part of the recipe alone at a third, two thirds and all of its range, then all parts together, and all parts of
+    /// each recipe of its mix together.
     #[must_use]
     pub fn strengths(&self, noise_seed: u64) -> Vec<Strength> {
         let mut strengths = Vec::new();
         let nothing = nothing(noise_seed);
-        let mut add = |part, label: String, params| strengths.push(Strength { part, label, params });
+        let mut add =
+            |part: &str, label, params| strengths.push(Strength { part: part.to_owned(), label, params });
         for (share, _) in SHARES {
             let sigma = at(self.sigma, share);
             let params = DegradationParams { sigma_x: sigma, sigma_y: sigma, ..nothing.clone() };
@@ -47,14 +50,16 @@ impl Degradation {
         for (share, label) in SHARES {
             add("everything", label.to_owned(), self.all_at(share, &nothing));
         }
+        for (index, part) in self.mix.iter().enumerate() {
+            for (share, label) in SHARES {
+                let params = part.recipe.all_at(share, &nothing);
+                add(&format!("everything of mix {}", index + 1), label.to_owned(), params);
+            }
+        }
         strengths
     }
 
-    fn options(
-        &self,
-        nothing: &DegradationParams,
-        add: &mut impl FnMut(&'static str, String, DegradationParams),
-    ) {
+    fn options(&self, nothing: &DegradationParams, add: &mut impl FnMut(&str, String, DegradationParams)) {
         for (share, _) in SHARES {
             if let Some(motion) = self.motion_blur.as_ref().map(|option| motion_at(option, share)) {
                 let label = format!("{:.0} px", motion.length);
@@ -73,12 +78,39 @@ impl Degradation {
             }
         }
         for (share, _) in SHARES {
+            if let Some(sharpen) = self.sharpen.as_ref().map(|option| sharpen_at(option, share)) {
+                let label = format!("{:.1} of {:.1} px", sharpen.amount, sharpen.radius);
+                add("sharpening", label, DegradationParams { sharpen: Some(sharpen), ..nothing.clone() });
+            }
+        }
+        for (share, label) in SHARES {
+            if let Some(tape) = self.tape.as_ref().map(|option| tape_at(option, share, nothing.noise_seed)) {
+                let params = DegradationParams { tape: Some(tape), ..nothing.clone() };
+                add("tape", label.to_owned(), params);
+            }
+        }
+        self.last_options(nothing, add);
+    }
+
+    /// The coding, and what follows it.
+    fn last_options(
+        &self,
+        nothing: &DegradationParams,
+        add: &mut impl FnMut(&str, String, DegradationParams),
+    ) {
+        for (share, _) in SHARES {
             if let Some(h264) = self.h264.as_ref().map(|option| h264_at(option, share)) {
                 let label = match h264.rate {
                     Rate::Crf(crf) => format!("CRF {crf}"),
                     Rate::BitsPerPixel(bits) => format!("{bits:.2} bits a pixel"),
                 };
                 add("H.264", label, DegradationParams { h264: Some(h264), ..nothing.clone() });
+            }
+        }
+        for (share, _) in SHARES {
+            if let Some(ringing) = self.ringing.as_ref().map(|option| ringing_at(option, share)) {
+                let label = format!("above {:.0} %", 100.0 * ringing.cutoff);
+                add("ringing", label, DegradationParams { ringing: Some(ringing), ..nothing.clone() });
             }
         }
         for (share, label) in SHARES {
@@ -100,7 +132,10 @@ impl Degradation {
             quality: falling(self.quality, share),
             motion_blur: self.motion_blur.as_ref().map(|option| motion_at(option, share)),
             second: self.second.as_ref().map(|option| second_at(option, share, nothing.noise_seed ^ 1)),
+            sharpen: self.sharpen.as_ref().map(|option| sharpen_at(option, share)),
+            tape: self.tape.as_ref().map(|option| tape_at(option, share, nothing.noise_seed ^ 2)),
             h264: self.h264.as_ref().map(|option| h264_at(option, share)),
+            ringing: self.ringing.as_ref().map(|option| ringing_at(option, share)),
             ..nothing.clone()
         }
     }
@@ -119,7 +154,11 @@ fn nothing(noise_seed: u64) -> DegradationParams {
         quality: 100,
         motion_blur: None,
         second: None,
+        resize: None,
+        sharpen: None,
+        tape: None,
         h264: None,
+        ringing: None,
         color: None,
     }
 }
@@ -151,6 +190,31 @@ fn second_at(option: &SecondStage, share: f64, noise_seed: u64) -> StageParams {
     }
 }
 
+fn sharpen_at(option: &Sharpen, share: f64) -> SharpenParams {
+    SharpenParams { amount: at(option.amount, share), radius: at(option.radius, share) }
+}
+
+/// Both fields are left as they are.
+fn tape_at(option: &Tape, share: f64, seed: u64) -> TapeParams {
+    let Tape { interlace, ringing, noise, .. } = option;
+    TapeParams {
+        chroma: Some(if share < 0.5 { ChromaWidth::Half } else { ChromaWidth::Quarter }),
+        interlace: Some(InterlaceParams {
+            motion: at(interlace.motion, share),
+            deinterlacer: Deinterlacer::Comb,
+        }),
+        ringing: Some(LineRingingParams {
+            strength: at(ringing.strength, share),
+            length: at(ringing.length, share),
+        }),
+        noise: Some(LineNoiseParams {
+            deviation: at(noise.deviation, share),
+            length: at(noise.length, share),
+            seed,
+        }),
+    }
+}
+
 fn h264_at(option: &H264, share: f64) -> H264Params {
     let [low, high] = option.crf;
     let rate = match option.bits_per_pixel {
@@ -164,7 +228,15 @@ fn h264_at(option: &H264, share: f64) -> H264Params {
         kept: frames / 2,
         shift: [at(option.speed, share), 0.0],
         zoom: at(option.zoom, share),
+        deblock: option.deblock.map(|[low, high]| at([f64::from(low), f64::from(high)], share).round() as i8),
+        again: None,
     }
+}
+
+/// The cut-off frequency falls as the strength rises.
+fn ringing_at(option: &Ringing, share: f64) -> RingingParams {
+    let [low, high] = option.cutoff;
+    RingingParams { cutoff: at([high, low], share) }
 }
 
 /// Darker, less contrast and less colour, another hue; the shift is left out.

@@ -45,21 +45,26 @@ pub(super) fn check_available() -> Result<(), DegradationError> {
     }
 }
 
-/// Codes `frames` (all of one size) as a clip, decodes it, and returns frame number `kept`. Odd and very small sizes are
-/// padded with the nearest pixel and cut again, as H.264 halves the colours' resolution.
+/// Codes `frames` (all of one size) as a clip, decodes it, and returns its first `count` frames. Odd and very small sizes are
+/// padded with the nearest pixel and cut again, as H.264 halves the colours' resolution. `deblock` is the offset of the
+/// deblocking filter's strength and threshold, x264's own 0 where there is none.
 ///
 /// Any number of threads can call it at once; the work of each is done by one thread of its own pipeline.
 pub(super) fn through_h264(
     frames: &[RgbImage],
-    kept: usize,
+    count: usize,
     rate: Rate,
-) -> Result<RgbImage, DegradationError> {
+    deblock: Option<i8>,
+) -> Result<Vec<RgbImage>, DegradationError> {
     check_available()?;
-    let (width, height) = frames[kept].dimensions();
+    let (width, height) = frames.first().map_or((0, 0), RgbImage::dimensions);
+    let cut = |frame: RgbImage| imageops::crop_imm(&frame, 0, 0, width, height).to_image();
     let padded = |side: u32| side.max(LEAST_SIDE).next_multiple_of(2);
-    Clip::new(padded(width), padded(height), rate, frames.len())
-        .and_then(|clip| clip.decoded(frames, kept))
-        .map(|decoded| imageops::crop_imm(&decoded, 0, 0, width, height).to_image())
+    let size = (padded(width), padded(height));
+    encoder(size, frames.len(), rate, deblock)
+        .and_then(|encoder| Clip::new(size, encoder))
+        .and_then(|clip| clip.decoded(frames, count))
+        .map(|decoded| decoded.into_iter().map(cut).collect())
         .map_err(|reason| DegradationError::H264 { width, height, reason })
 }
 
@@ -72,7 +77,7 @@ struct Clip {
 }
 
 impl Clip {
-    fn new(width: u32, height: u32, rate: Rate, frames: usize) -> Result<Self, String> {
+    fn new((width, height): (u32, u32), encoder: gst::Element) -> Result<Self, String> {
         let info = VideoInfo::builder(VideoFormat::Rgb, width, height)
             .fps(gst::Fraction::new(FRAME_RATE as i32, 1))
             .build()
@@ -89,7 +94,7 @@ impl Clip {
             source.clone().upcast(),
             build(made("videoconvert"))?,
             build(made("capsfilter").property("caps", yuv))?,
-            encoder(width, height, rate, frames)?,
+            encoder,
             decoder()?,
             build(made("videoconvert"))?,
             sink.clone().upcast(),
@@ -102,8 +107,8 @@ impl Clip {
         Ok(clip)
     }
 
-    /// Sends all frames, then takes the decoded ones, in the order of their times, up to number `kept`.
-    fn decoded(&self, frames: &[RgbImage], kept: usize) -> Result<RgbImage, String> {
+    /// Sends all frames, then takes the first `count` decoded ones, in the order of their times.
+    fn decoded(&self, frames: &[RgbImage], count: usize) -> Result<Vec<RgbImage>, String> {
         let duration = gst::ClockTime::SECOND / u64::from(FRAME_RATE);
         for (index, frame) in frames.iter().enumerate() {
             let mut buffer = gst::Buffer::from_mut_slice(self.padded(frame));
@@ -114,11 +119,7 @@ impl Clip {
             self.source.push_buffer(buffer).map_err(|error| self.reason(&error.to_string()))?;
         }
         self.source.end_of_stream().map_err(|error| self.reason(&error.to_string()))?;
-        let mut decoded = self.pull()?;
-        for _ in 0..kept {
-            decoded = self.pull()?;
-        }
-        self.pixels(&decoded)
+        (0..count).map(|_| self.pixels(&self.pull()?)).collect()
     }
 
     /// The next decoded frame.
@@ -215,14 +216,20 @@ fn decoder() -> Result<gst::Element, String> {
 }
 
 /// x264 as in files: I, P and B frames, one thread, and the same choices on every processor.
-fn encoder(width: u32, height: u32, rate: Rate, frames: usize) -> Result<gst::Element, String> {
+fn encoder(
+    (width, height): (u32, u32),
+    frames: usize,
+    rate: Rate,
+    deblock: Option<i8>,
+) -> Result<gst::Element, String> {
+    let deblock = deblock.map(|offset| format!(":deblock={offset},{offset}")).unwrap_or_default();
     let element = gst::ElementFactory::make("x264enc")
         .property("threads", 1_u32)
         .property("sync-lookahead", 0)
         .property("rc-lookahead", frames as i32)
         .property("bframes", 2_u32)
         .property("qp-min", 0_u32)
-        .property("option-string", "cpu-independent=1")
+        .property("option-string", format!("cpu-independent=1{deblock}"))
         .property_from_str("speed-preset", "veryfast");
     build(match rate {
         Rate::Crf(crf) => element.property_from_str("pass", "qual").property("quantizer", u32::from(crf)),
