@@ -34,7 +34,7 @@ const GRID_TILE: u32 = 256;
 /// Write degraded pictures and the parameters that made them
 ///
 /// Pictures are degraded as in the paper (Eq. 11: blur, down-sampling, noise, JPEG, back to the size), or by the recipe of
-/// a training configuration, and written as PNG, the parameters of each as a line of `degradations.jsonl`.
+/// a file, and written as PNG, the parameters of each as a line of `degradations.jsonl`.
 ///
 /// A picture's parameters depend on the seed and its name alone. An interrupted run goes on where it was when
 /// started again. Broken pictures are skipped and named at the end; the exit code is then 1.
@@ -46,7 +46,8 @@ pub struct DegradeArgs {
     /// Folder for the degraded pictures
     #[arg(long, value_name = "DIR", required_unless_present = "grid")]
     output: Option<PathBuf>,
-    /// Training configuration (TOML) whose table `degradation` is the recipe [default: the paper's]
+    /// Training configuration (TOML) whose table `degradation` is the recipe, or a file with that table alone, as in
+    /// training/configs/damage [default: the paper's]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Draw a contact sheet (PNG or JPEG) of the first three pictures: every part of the recipe alone at rising strength, then
@@ -71,6 +72,13 @@ struct Record {
     params: DegradationParams,
 }
 
+/// A file with a recipe and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecipeFile {
+    degradation: Degradation,
+}
+
 /// Degrades every picture that has no result yet, and draws the contact sheet.
 ///
 /// # Errors
@@ -78,7 +86,7 @@ struct Record {
 pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
     let recipe = match &args.config {
         None => Degradation::default(),
-        Some(file) => TrainConfig::open(file)?.degradation,
+        Some(file) => open_recipe(file)?,
     };
     if let Some(grid) = &args.grid {
         draw_grid(args, &recipe, grid)?;
@@ -87,6 +95,18 @@ pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
         None => Ok(()),
         Some(output) => degrade_folder(args, &recipe, output),
     }
+}
+
+/// The recipe of a training configuration, or of a file with the table `degradation` alone.
+fn open_recipe(file: &Path) -> anyhow::Result<Degradation> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let alone = toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.keys().eq(["degradation"]));
+    if !alone {
+        return Ok(TrainConfig::open(file)?.degradation);
+    }
+    let recipe: RecipeFile = toml::from_str(&text).with_context(|| format!("recipe {}", file.display()))?;
+    recipe.degradation.validate()?;
+    Ok(recipe.degradation)
 }
 
 fn degrade_folder(args: &DegradeArgs, recipe: &Degradation, output: &Path) -> anyhow::Result<()> {

@@ -110,15 +110,15 @@ fn deblocking_and_the_second_coding_are_drawn_after_all_else() {
     }
 }
 
-/// What a block's border adds to the step between two neighbouring columns falls as the filter gets stronger, and an offset of
-/// 0 is x264's own filter.
+/// Without the filter the steps between two columns are larger at the borders of blocks than within; an offset of 0 is x264's
+/// own filter.
 #[test]
 fn the_deblocking_filter_takes_blocks_away() {
     let face = image::imageops::crop_imm(&astronaut(), 96, 0, 256, 256).to_image();
     let coded = |deblock| {
         only(H264Params { deblock, frames: 1, kept: 0, ..clip(Rate::Crf(42), 0) }).apply(&face).unwrap()
     };
-    assert!(coded(Some(0)) == coded(None));
+    assert!(coded(Some(0)) == coded(None) && coded(Some(6)) != coded(None));
     let blocks = |deblock| {
         let coded = coded(deblock);
         let (mut border, mut inside) = (0.0_f64, 0.0_f64);
@@ -129,7 +129,7 @@ fn the_deblocking_filter_takes_blocks_away() {
         7.0 * border / inside
     };
     let [none, own, strong] = [Some(-6), None, Some(6)].map(blocks);
-    assert!(none > own && own > strong && none > 1.05 * strong, "{none}, {own}, {strong}");
+    assert!(none > 1.05 * own.max(strong), "{none}, {own}, {strong}");
 }
 
 #[test]

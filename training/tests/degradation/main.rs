@@ -10,6 +10,7 @@ mod filters;
 mod h264;
 mod mix;
 mod options;
+mod recipes;
 mod ringing;
 mod sharpen;
 mod tape;

@@ -19,6 +19,9 @@ use crate::seed::seed_for;
 pub struct Degradation {
     /// Standard deviations of the blur in pixels.
     pub sigma: [f64; 2],
+    /// `sigma` is in pixels of the small picture: what is drawn from it is multiplied by the factor of the down-sampling.
+    #[serde(skip_serializing_if = "is_false")]
+    pub sigma_in_small_pixels: bool,
     /// Probability that the blur is the same in all directions.
     pub isotropic_probability: f64,
     /// Factors of the down-sampling, at least 1.
@@ -63,10 +66,15 @@ pub struct Degradation {
     pub mix: Vec<MixPart>,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Default for Degradation {
     fn default() -> Self {
         Self {
             sigma: [0.2, 10.0],
+            sigma_in_small_pixels: false,
             isotropic_probability: 0.5,
             scale: [1.0, 8.0],
             noise: [0.0, 15.0],
@@ -113,6 +121,7 @@ impl Degradation {
     /// is then drawn from the chosen one.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> DegradationParams {
         let (clean, first) = self.first().draw(rng);
+        let pixel = self.sigma_unit(first.scale);
         let own = |name: &str| ChaCha8Rng::seed_from_u64(seed_for(first.noise_seed, name));
         if let Some(other) = mix::draw(&self.mix, &mut own("mix")) {
             return other;
@@ -127,8 +136,8 @@ impl Degradation {
         let color = self.color_jitter.as_ref().and_then(|option| option.draw(&mut own("color_jitter")));
         DegradationParams {
             clean,
-            sigma_x: first.sigma_x,
-            sigma_y: first.sigma_y,
+            sigma_x: pixel * first.sigma_x,
+            sigma_y: pixel * first.sigma_y,
             rotation: first.rotation,
             scale: first.scale,
             noise: first.noise,
@@ -151,6 +160,11 @@ impl Degradation {
     #[must_use]
     pub fn params_for(&self, seed: u64, name: &str) -> DegradationParams {
         self.draw(&mut ChaCha8Rng::seed_from_u64(seed_for(seed, name)))
+    }
+
+    /// How many pixels the standard deviations' unit has when the picture shrinks by `scale`.
+    pub(super) fn sigma_unit(&self, scale: f64) -> f64 {
+        if self.sigma_in_small_pixels { scale } else { 1.0 }
     }
 
     fn first(&self) -> StageRanges {

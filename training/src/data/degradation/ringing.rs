@@ -76,8 +76,8 @@ impl RingingParams {
     }
 }
 
-/// The filter that passes what turns by less than `angle` radians a pixel in any direction, ω J₁(ω r) / (2π r), cut off `radius`
-/// pixels from its centre and divided by its sum: Real-ESRGAN's `circular_lowpass_kernel`.
+/// The filter that passes what turns by less than `angle` = ω radians a pixel in any direction, ω J₁(ω r) / (2π r), cut off
+/// `radius` pixels from its centre and divided by its sum: Real-ESRGAN's `circular_lowpass_kernel`.
 fn circular(angle: f64, radius: usize) -> Vec<f32> {
     let places = || (0..=2 * radius).map(|index| index as f64 - radius as f64);
     let mut weights = Vec::with_capacity((2 * radius + 1) * (2 * radius + 1));

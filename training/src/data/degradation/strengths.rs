@@ -30,7 +30,7 @@ impl Degradation {
         let mut add =
             |part: &str, label, params| strengths.push(Strength { part: part.to_owned(), label, params });
         for (share, _) in SHARES {
-            let sigma = at(self.sigma, share);
+            let sigma = self.sigma_unit(at(self.scale, share)) * at(self.sigma, share);
             let params = DegradationParams { sigma_x: sigma, sigma_y: sigma, ..nothing.clone() };
             add("blur", format!("{sigma:.1} px"), params);
         }
@@ -123,7 +123,7 @@ impl Degradation {
 
     /// All parts but the colours at `share` of their ranges.
     fn all_at(&self, share: f64, nothing: &DegradationParams) -> DegradationParams {
-        let sigma = at(self.sigma, share);
+        let sigma = self.sigma_unit(at(self.scale, share)) * at(self.sigma, share);
         DegradationParams {
             sigma_x: sigma,
             sigma_y: sigma,

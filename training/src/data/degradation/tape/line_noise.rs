@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::degradation::DegradationError;
 use crate::data::degradation::ranges::{chance, check_probability, check_range, uniform};
 
-/// Normal noise of the luma that is alike in neighbouring pixels of a line: over a distance d their correlation is exp(-d / length).
+/// Normal noise of the luma that is alike in neighbouring pixels of a line: the correlation of two that lie d apart is
+/// exp(-d / length).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LineNoise {
