@@ -71,7 +71,7 @@ impl Checkpoint {
         self
     }
 
-    /// This model with a detail head of zeros where it has none: it gives the same faces, and the head can be trained.
+    /// This model with a detail head where it has none: one that gives what the prediction's head gives, to be trained.
     ///
     /// # Errors
     /// [`RestoreError::Torch`].
@@ -79,7 +79,7 @@ impl Checkpoint {
         if !self.config.unet.detail_head {
             for part in ["weight", "bias"] {
                 if let Some(output) = self.weights.get(&format!("output.{part}")) {
-                    self.weights.insert(format!("detail.{part}"), output.f_zeros_like()?);
+                    self.weights.insert(format!("sharp.{part}"), output.f_detach_copy()?);
                 }
             }
             self.config.unet.detail_head = true;

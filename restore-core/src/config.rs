@@ -100,8 +100,8 @@ pub struct UNetConfig {
     /// Dropout rate inside the blocks, in training.
     #[serde(default)]
     pub dropout: f64,
-    /// A second output for what is to be added to the prediction for a sharp face ("mean once, detail once", see
-    /// [`InferenceConfig::detail_gamma`]).
+    /// A second output, from the same features, of a sharp face beside the prediction, which is the mean of what the face may
+    /// have been ("mean once, detail once", see [`InferenceConfig::detail_gamma`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detail_head: bool,
     /// A network at half the size that corrects x_d before this one sees it, trained together with it: it finds the face's

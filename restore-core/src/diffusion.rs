@@ -229,8 +229,8 @@ impl DiffusionRestorer {
         };
         let mean = unet.condition(&first, x_d, &gammas(level)?, compute, false)?;
         let heads = unet.heads(&noised(&mean, &noise, gamma)?, &mean, &gammas(gamma)?, compute, false)?;
-        let face = match heads.detail {
-            Some(added) => heads.prediction.f_add(&added.f_mul_scalar(detail)?)?,
+        let face = match heads.sharp {
+            Some(sharp) => heads.prediction.f_lerp(&sharp, detail)?,
             None => heads.prediction,
         };
         Ok(face.f_clamp(-1.0, 1.0)?)

@@ -36,8 +36,8 @@ pub enum Sampling {
         sampler: Sampler,
     },
     /// The mean once, the detail once: the coarse network corrects x_d to x̂ (x_d itself where there is none), then one pass of
-    /// the network at x_t = √γ x̂ + √(1−γ) ε gives the mean of what the face may have been, by its first head, and by its
-    /// second what a sharp face adds to it. It was trained on exactly this x_t, where the second step of [`Steps`](Self::Steps)
+    /// the network at x_t = √γ x̂ + √(1−γ) ε gives the mean of what the face may have been, by its first head, and a sharp
+    /// face by its second. It was trained on exactly this x_t, where the second step of [`Steps`](Self::Steps)
     /// sees its own soft answer after training on the truth (PMRF, Ohayon et al. 2024, and ELIR start from the mean likewise).
     MeanDetail {
         /// γ of x_t.

@@ -20,16 +20,16 @@ pub struct UNet {
     decoder: Vec<Level>,
     norm: Norm,
     output: Conv,
-    /// What the detail adds to the output, from the same features.
-    detail: Option<Conv>,
+    /// The output of a sharp face, from the same features.
+    sharp: Option<Conv>,
 }
 
 /// What one pass of a network gives, fp32, not clipped, `[N, 3, H, W]`.
 pub struct Heads {
     /// The network's prediction: of a face, the mean of what it may have been.
     pub prediction: Tensor,
-    /// What a network with a detail head ([`UNetConfig::detail_head`]) adds to the prediction for a sharp face.
-    pub detail: Option<Tensor>,
+    /// The sharp face of a network with a detail head ([`UNetConfig::detail_head`]).
+    pub sharp: Option<Tensor>,
 }
 
 /// The blocks of one grid size, on the way down or up.
@@ -88,7 +88,7 @@ impl UNet {
             decoder: build_decoder(&(path / "decoder"), config, skips)?,
             norm: Norm::new(&(path / "norm"), config.channels(0), config.design)?,
             output: output("output")?,
-            detail: if config.detail_head { Some(output("detail")?) } else { None },
+            sharp: if config.detail_head { Some(output("sharp")?) } else { None },
             config: config.clone(),
         })
     }
@@ -180,13 +180,10 @@ impl UNet {
         }
         let h = self.norm.forward(&h)?.f_silu()?;
         let picture = |head: &Conv| -> Result<Tensor> {
-            Ok(head.forward(&h)?.f_to_kind(Kind::Float)?.f_pixel_shuffle(self.config.patch)?)
+            let output = head.forward(&h)?.f_to_kind(Kind::Float)?.f_pixel_shuffle(self.config.patch)?;
+            Ok(if self.config.residual { output.f_add(condition)? } else { output })
         };
-        let output = picture(&self.output)?;
-        Ok(Heads {
-            prediction: if self.config.residual { output.f_add(condition)? } else { output },
-            detail: self.detail.as_ref().map(picture).transpose()?,
-        })
+        Ok(Heads { prediction: picture(&self.output)?, sharp: self.sharp.as_ref().map(picture).transpose()? })
     }
 
     fn check_size(&self, x: &Tensor) -> Result<()> {
@@ -265,7 +262,7 @@ impl UNet {
         self.coarse.as_ref().map_or(0, |coarse| coarse.flops(size / 2))
             + self.stem.flops(grid)
             + self.output.flops(grid)
-            + self.detail.as_ref().map_or(0, |detail| detail.flops(grid))
+            + self.sharp.as_ref().map_or(0, |sharp| sharp.flops(grid))
             + down
             + up
             + self.middle.0.flops(middle)

@@ -18,7 +18,7 @@ fn model() -> Checkpoint {
     let mut model = small_model().with_coarse(small_model()).with_detail_head().unwrap();
     model.config.inference.detail_gamma = Some(GAMMA);
     for (name, weight) in &mut model.weights {
-        if name.starts_with("detail.") {
+        if name.starts_with("sharp.") {
             *weight = wave(&weight.size(), 0.9, 0.3) * 0.2;
         }
     }
@@ -79,7 +79,8 @@ fn it_is_one_pass_of_each_network() {
     let restorer = restorer(&options());
     assert_eq!(restorer.sampling(), Sampling::MeanDetail { gamma: GAMMA });
     for detail in [0.0, 0.25, 1.0] {
-        let expected = (&heads.prediction + heads.detail.as_ref().unwrap() * detail).clamp(-1.0, 1.0);
+        let expected =
+            (&heads.prediction * (1.0 - detail) + heads.sharp.as_ref().unwrap() * detail).clamp(-1.0, 1.0);
         let error = (with_detail(&restorer, detail) - expected).abs().max().double_value(&[]);
         assert!(error < 1e-5, "detail {detail}: off by {error}");
     }

@@ -13,12 +13,17 @@ use super::config::{DetailConfig, TrainConfig};
 use super::discriminator::Discriminator;
 use super::trainer::TrainError;
 
+/// Side of the blocks, in patches, over which [`grid`] takes local means.
+const PATCHES: i64 = 8;
+
 /// What the detail head is trained by.
 pub(super) struct DetailTraining {
     config: DetailConfig,
     seed: u64,
     /// γ of the detail.
     gamma: f32,
+    /// Side of the network's patches.
+    patch: i64,
     /// γ_T, at which the coarse network gives the mean.
     noisiest: f32,
     perceptual: Option<CModule>,
@@ -41,6 +46,8 @@ pub(super) struct Faces<'a> {
 pub struct Terms {
     /// |y − x|.
     pub pixel: f64,
+    /// What stands of the network's patches in y − x.
+    pub grid: f64,
     /// The perceptual distance.
     pub perceptual: f64,
     /// What the discriminator holds against y.
@@ -52,6 +59,7 @@ pub struct Terms {
 impl std::ops::AddAssign for Terms {
     fn add_assign(&mut self, other: Self) {
         self.pixel += other.pixel;
+        self.grid += other.grid;
         self.perceptual += other.perceptual;
         self.adversarial += other.adversarial;
         self.discriminator += other.discriminator;
@@ -90,6 +98,7 @@ impl DetailTraining {
             config: detail.clone(),
             seed: config.run.seed,
             gamma: gamma as f32,
+            patch: config.model.unet.patch,
             noisiest: schedule.gamma(schedule.timesteps()) as f32,
             perceptual,
             discriminator: discriminator.transpose()?,
@@ -132,9 +141,8 @@ impl DetailTraining {
     /// The mean loss of some faces, and its gradients and the discriminator's, which are added to those at hand.
     ///
     /// A sample on policy goes the way of [`restore_core::Sampling::MeanDetail`]: x̂ from pure noise at γ_T, then x_t made of x̂.
-    /// Another goes the way of Eq. 7. The prediction is held to x by L1 in both; on policy y, the prediction with its detail, is
-    /// held to x by L1, by the perceptual distance and by the discriminator. No gradient of y reaches the prediction's
-    /// own head, which stays the mean.
+    /// Another goes the way of Eq. 7. The prediction is held to x by L1 in both, so that it stays the mean; on policy y, the
+    /// sharp face, is held to x by L1, by the perceptual distance, by the discriminator, and to no [`grid`].
     pub fn backward(
         &mut self,
         unet: &UNet,
@@ -150,18 +158,23 @@ impl DetailTraining {
         let chosen: Vec<i64> =
             (0_i64..).zip(faces.on_policy).filter(|(_, on)| **on).map(|(index, _)| index).collect();
         let share = faces.share * chosen.len() as f64 / faces.on_policy.len() as f64;
-        if let Some(detail) = &heads.detail {
+        if let Some(sharp) = &heads.sharp {
             // Every weight has a gradient, also in a pass without a sample on policy.
-            total = total.f_add(&detail.f_sum(Kind::Float)?.f_mul_scalar(0.0)?)?;
+            total = total.f_add(&sharp.f_sum(Kind::Float)?.f_mul_scalar(0.0)?)?;
         }
-        if let (Some(detail), false) = (&heads.detail, chosen.is_empty()) {
+        if let (Some(sharp), false) = (&heads.sharp, chosen.is_empty()) {
             let chosen = Tensor::f_from_slice(&chosen)?.f_to_device(faces.x.device())?;
             let pick = |tensor: &Tensor| tensor.f_index_select(0, &chosen);
-            let y = pick(&heads.prediction.f_detach()?.f_add(detail)?)?;
+            let y = pick(sharp)?;
             let (x, mean) = (pick(faces.x)?, pick(&mean.f_detach()?)?);
             let pixel = y.f_sub(&x)?.f_abs()?.f_mean(Kind::Float)?;
             terms.pixel = share * f64::try_from(pixel.f_detach()?)?;
             total = total.f_add(&pixel.f_mul_scalar(share * self.config.pixel)?)?;
+            if self.config.grid > 0.0 && self.patch > 1 {
+                let grid = grid(&y.f_sub(&x)?, self.patch)?;
+                terms.grid = share * f64::try_from(grid.f_detach()?)?;
+                total = total.f_add(&grid.f_mul_scalar(share * self.config.grid)?)?;
+            }
             let [y, x, mean] = [window.of(&y)?, window.of(&x)?, window.of(&mean)?];
             if let Some(distance) = self.distance(&y, &x, compute)? {
                 terms.perceptual = share * f64::try_from(distance.f_detach()?)?;
@@ -247,6 +260,23 @@ impl Window {
     }
 }
 
+/// How much of a pattern that repeats with the network's patches `difference`, `[N, 3, S, S]`, has: the root mean square of the
+/// local mean at each place of a patch, without the mean of all places.
+///
+/// A pixel shuffle writes each place of a patch by a filter of its own, and perceptual networks, which look in strides, take
+/// a pattern of its period for texture. A picture's own content has another phase in each patch and averages out.
+fn grid(difference: &Tensor, patch: i64) -> Result<Tensor, TchError> {
+    let (count, colours, height, width) = difference.size4()?;
+    let (rows, columns) = (height / patch, width / patch);
+    let places = difference.f_pixel_unshuffle(patch)?;
+    let block = PATCHES.min(rows).min(columns);
+    let means = places.f_avg_pool2d([block, block], [block, block], [0, 0], false, true, None)?;
+    let means = means.f_view([count, colours, patch * patch, rows / block, columns / block])?;
+    let pattern = means.f_sub(&means.f_mean_dim([2_i64].as_slice(), true, Kind::Float)?)?;
+    // The root has no slope at 0.
+    pattern.f_square()?.f_mean(Kind::Float)?.f_add_scalar(1e-8)?.f_sqrt()
+}
+
 /// The perceptual network, its weights without gradients.
 fn open_perceptual(path: &Path, device: Device, compute: Kind) -> Result<CModule, TrainError> {
     let failed = |source| TrainError::Perceptual { path: path.to_owned(), source };
@@ -257,4 +287,24 @@ fn open_perceptual(path: &Path, device: Device, compute: Kind) -> Result<CModule
         let _ = weight.f_set_requires_grad(false)?;
     }
     Ok(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pattern of amplitude a that alternates in each patch of 2 has the root mean square a; the same pattern of period 3 has
+    /// another phase from patch to patch and averages out, and a constant has none.
+    #[test]
+    fn the_grid_is_what_repeats_with_the_patches() {
+        let options = (Kind::Float, Device::Cpu);
+        let columns = Tensor::arange(96, options);
+        let rows = Tensor::ones([1, 3, 96, 1], options);
+        let of = |pattern: Tensor| grid(&(&rows * pattern), 2).unwrap().double_value(&[]);
+        let alternating = columns.remainder(2.0) * 0.2 - 0.1;
+        assert!((of(alternating) - 0.1).abs() < 1e-4);
+        let thirds = (&columns * (2.0 * std::f64::consts::PI / 3.0)).sin() * 0.1;
+        assert!(of(thirds) < 0.01);
+        assert!(of(columns.zeros_like() + 0.5) < 2e-4);
+    }
 }

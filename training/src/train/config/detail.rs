@@ -13,8 +13,10 @@ pub struct DetailConfig {
     /// x̂ the mean that the coarse network makes of x_d. The others have γ drawn from the schedule and x_t made of x, so that
     /// the model goes on being one that can be sampled in steps.
     pub share: f64,
-    /// Weight of |y − x|, y the prediction with all of its detail, beside the loss of the prediction itself.
+    /// Weight of |y − x|, y the sharp face, beside the loss of the prediction itself.
     pub pixel: f64,
+    /// Weight of what repeats with the network's patches in y − x, in root mean square.
+    pub grid: f64,
     /// Weight of a perceptual distance between y and x, by the TorchScript network that `idm train --perceptual` names.
     pub perceptual: f64,
     /// Side in pixels of the window of each sample in which the perceptual and the adversarial term look; it lies elsewhere in
@@ -28,7 +30,7 @@ pub struct DetailConfig {
 
 impl Default for DetailConfig {
     fn default() -> Self {
-        Self { share: 0.8, pixel: 1.0, perceptual: 0.0, window: 192, adversarial: None }
+        Self { share: 0.8, pixel: 1.0, grid: 1.0, perceptual: 0.0, window: 192, adversarial: None }
     }
 }
 
@@ -63,6 +65,7 @@ impl DetailConfig {
         };
         check((0.0..=1.0).contains(&self.share), "detail.share", self.share, "in [0, 1]")?;
         check(self.pixel >= 0.0, "detail.pixel", self.pixel, "0 or more")?;
+        check(self.grid >= 0.0, "detail.grid", self.grid, "0 or more")?;
         check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
         let side = config.pair_recipe().side();
         let window = (16..=side).contains(&self.window);
