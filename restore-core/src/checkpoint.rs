@@ -9,10 +9,15 @@ use tch::{Device, Kind, Tensor, nn};
 use crate::bytes::{tensor_from_bytes, tensor_to_bytes};
 use crate::device::load_cuda;
 use crate::layers::channels_last;
+use crate::quantised::{SCALE_SUFFIX, expand, quantise};
 use crate::{ModelConfig, RestoreError, UNet, write_atomically};
 
-/// The newest layout of the file that this version reads and the one it writes.
-const VERSION: u32 = 1;
+/// The newest layout of the file that this version reads: that of 8-bit weights. Other files are written as
+/// [`PLAIN_VERSION`], which older programs read too.
+const VERSION: u32 = 2;
+const PLAIN_VERSION: u32 = 1;
+/// Dimensions of a convolution's weight.
+const CONVOLUTION: usize = 4;
 const FORMAT_KEY: &str = "facerestore";
 const CONFIG_KEY: &str = "config";
 
@@ -112,10 +117,12 @@ impl Checkpoint {
         for (name, view) in file.iter() {
             weights.insert(name.to_owned(), to_tensor(path, name, &view)?);
         }
+        expand_all(path, &mut weights)?;
         Ok(Self { config, weights })
     }
 
     /// Writes the model, weights in `kind`, whole or not at all: to a temporary name in the same folder, then renamed.
+    /// [`Kind::Int8`] stores the convolutions in 8 bits with a scale for each output channel, and the rest in fp32.
     ///
     /// # Errors
     /// [`RestoreError::Io`], for example with a full disk; a file of that name stays as it was.
@@ -123,17 +130,30 @@ impl Checkpoint {
         let failed = |source| RestoreError::Io { action: "write model", path: path.to_owned(), source };
         let config = serde_json::to_string(&self.config)
             .map_err(|error| RestoreError::Config(format!("cannot be written as JSON: {error}")))?;
+        let version = if kind == Kind::Int8 { VERSION } else { PLAIN_VERSION };
         let metadata =
-            HashMap::from([(FORMAT_KEY.to_owned(), VERSION.to_string()), (CONFIG_KEY.to_owned(), config)]);
+            HashMap::from([(FORMAT_KEY.to_owned(), version.to_string()), (CONFIG_KEY.to_owned(), config)]);
         let mut contents = Vec::new();
+        let mut store = |name: String, tensor: &Tensor| -> Result<(), RestoreError> {
+            contents.push((name, tensor_to_bytes(tensor)?, tensor.size(), dtype(tensor.kind())?));
+            Ok(())
+        };
         for (name, weight) in &self.weights {
-            contents.push((name, tensor_to_bytes(&weight.f_to_kind(kind)?)?, weight.size()));
+            match kind {
+                Kind::Int8 if weight.dim() == CONVOLUTION => {
+                    let (whole, scale) = quantise(weight)?;
+                    store(name.clone() + SCALE_SUFFIX, &scale)?;
+                    store(name.clone(), &whole)?;
+                }
+                Kind::Int8 => store(name.clone(), &weight.f_to_kind(Kind::Float)?)?,
+                kind => store(name.clone(), &weight.f_to_kind(kind)?)?,
+            }
         }
         let views = contents
             .iter()
-            .map(|(name, bytes, shape)| {
+            .map(|(name, bytes, shape, dtype)| {
                 let shape = shape.iter().map(|&extent| extent as usize).collect();
-                Ok((*name, TensorView::new(dtype(kind)?, shape, bytes).map_err(serialisation)?))
+                Ok((name, TensorView::new(*dtype, shape, bytes).map_err(serialisation)?))
             })
             .collect::<Result<Vec<_>, RestoreError>>()?;
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(serialisation)?;
@@ -232,11 +252,41 @@ fn read_config(path: &Path, metadata: &Option<HashMap<String, String>>) -> Resul
     Ok(config)
 }
 
+/// Puts float weights in the place of 8-bit ones and their scales.
+fn expand_all(path: &Path, weights: &mut BTreeMap<String, Tensor>) -> Result<(), RestoreError> {
+    let whole = weights.iter().filter(|(_, weight)| weight.kind() == Kind::Int8);
+    let names: Vec<String> = whole.map(|(name, _)| name.clone()).collect();
+    for name in names {
+        let scale = weights.remove(&(name.clone() + SCALE_SUFFIX));
+        let (Some(weight), Some(scale)) = (weights.get_mut(&name), scale) else {
+            return Err(RestoreError::model(
+                path,
+                format!("weight {name:?} is stored in 8 bits without its scales"),
+                "Get the file anew",
+            ));
+        };
+        if weight.dim() != CONVOLUTION || scale.size() != weight.size()[..1] {
+            return Err(RestoreError::model(
+                path,
+                format!(
+                    "weight {name:?} of shape {:?} has scales of shape {:?}",
+                    weight.size(),
+                    scale.size()
+                ),
+                "Get the file anew",
+            ));
+        }
+        *weight = expand(weight, &scale)?;
+    }
+    Ok(())
+}
+
 fn dtype(kind: Kind) -> Result<Dtype, RestoreError> {
     match kind {
         Kind::Float => Ok(Dtype::F32),
         Kind::BFloat16 => Ok(Dtype::BF16),
         Kind::Half => Ok(Dtype::F16),
+        Kind::Int8 => Ok(Dtype::I8),
         other => Err(RestoreError::Config(format!("weights cannot be stored as {other:?}"))),
     }
 }
@@ -246,11 +296,12 @@ fn to_tensor(path: &Path, name: &str, view: &TensorView) -> Result<Tensor, Resto
         Dtype::F32 => Kind::Float,
         Dtype::BF16 => Kind::BFloat16,
         Dtype::F16 => Kind::Half,
+        Dtype::I8 => Kind::Int8,
         other => {
             return Err(RestoreError::model(
                 path,
                 format!("weight {name:?} is stored as {other:?}"),
-                "Store weights as F32, BF16 or F16",
+                "Store weights as F32, BF16, F16 or, with scales, I8",
             ));
         }
     };

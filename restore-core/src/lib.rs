@@ -14,6 +14,7 @@ mod diffusion;
 mod error;
 mod layers;
 mod noise;
+mod quantised;
 mod restorer;
 mod sampler;
 mod schedule;

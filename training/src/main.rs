@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
-use training::commands::{bench, degrade, enhance, evaluate, iterate, restore, study, train};
+use training::commands::{bench, degrade, enhance, evaluate, iterate, pack, restore, study, train};
 use training::jobs::interrupt::{self, Outcome};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -30,6 +30,7 @@ enum Command {
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
     Study(study::StudyArgs),
+    Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
 }
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
+        Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),
     };
     match result {

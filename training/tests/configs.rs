@@ -21,8 +21,9 @@ fn every_configuration_is_valid() {
     for name in ["fast-256.toml", "fast-512.toml", "paper-512.toml", "tiny.toml"] {
         assert!(names.contains(&name.to_owned()), "{name} is missing");
     }
-    for name in names {
-        open(&name);
+    // Recipes of damage are in a folder beside them.
+    for name in names.iter().filter(|name| name.ends_with(".toml")) {
+        open(name);
     }
 }
 

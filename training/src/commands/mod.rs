@@ -5,6 +5,7 @@ pub mod degrade;
 pub mod enhance;
 pub mod evaluate;
 pub mod iterate;
+pub mod pack;
 #[cfg(feature = "detect")]
 pub mod prepare;
 pub mod restore;
