@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::LoadedModel;
+use crate::neutral::keep_neutral;
 use crate::restorer::check_faces;
 use crate::{
     Checkpoint, DeviceChoice, InferenceConfig, ModelConfig, NoiseSchedule, Precision, RestoreError,
@@ -263,8 +264,8 @@ impl DiffusionRestorer {
             let start = begun.as_ref().zip(options.start);
             let start = start.map(|(faces, start)| WarmStart { faces, gamma: start.gamma });
             let seeds = &seeds[first as usize..(first + length) as usize];
-            let sampled =
-                self.sample(&mut state, &part(faces)?, start, options.detail.unwrap_or(self.detail), seeds)?;
+            let (x_d, detail) = (part(faces)?, options.detail.unwrap_or(self.detail));
+            let sampled = keep_neutral(&x_d, self.sample(&mut state, &x_d, start, detail, seeds)?)?;
             restored.push(sampled.f_to_device(Device::Cpu)?);
         }
         Ok(Tensor::f_cat(&restored, 0)?)

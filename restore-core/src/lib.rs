@@ -13,6 +13,7 @@ mod device;
 mod diffusion;
 mod error;
 mod layers;
+mod neutral;
 mod noise;
 mod quantised;
 mod restorer;

@@ -37,7 +37,8 @@ pub trait Restorer: Send + Sync {
 
     /// Restores `faces`, RGB in [-1, 1], `[N, 3, S, S]` float on any device, `S` the [crop size].
     /// `seeds` has one seed per face for the sampler's noise. The result has the shape of `faces`, is
-    /// float32 on the CPU and is clipped to [-1, 1].
+    /// float32 on the CPU and is clipped to [-1, 1]. A black-and-white face stays one, whatever the network makes of its
+    /// colours.
     ///
     /// # Errors
     /// [`RestoreError::Shape`] when the shapes disagree, [`RestoreError::Torch`] when libtorch fails.

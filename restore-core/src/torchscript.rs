@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tch::{CModule, Device, IValue, Kind, Tensor};
 
+use crate::neutral::keep_neutral;
 use crate::restorer::check_faces;
 use crate::{DeviceChoice, RestoreError, RestoreOptions, Restorer, device_name, named_choice};
 
@@ -145,12 +146,8 @@ impl Restorer for TorchScriptRestorer {
         }
         let _no_grad = tch::no_grad_guard();
         let (scale, offset) = self.options.input_range.scale_and_offset();
-        let input = faces
-            .f_to_device(self.device)?
-            .f_to_kind(Kind::Float)?
-            .f_mul_scalar(scale)?
-            .f_add_scalar(offset)?;
-        let output = self.forward(input)?;
+        let x_d = faces.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
+        let output = self.forward(x_d.f_mul_scalar(scale)?.f_add_scalar(offset)?)?;
         if output.size() != faces.size() {
             return Err(RestoreError::Shape(format!(
                 "the scripted network gave {:?} for faces of {:?}",
@@ -159,11 +156,11 @@ impl Restorer for TorchScriptRestorer {
             )));
         }
         let (scale, offset) = self.options.output_range.scale_and_offset();
-        Ok(output
+        let restored = output
             .f_to_kind(Kind::Float)?
             .f_sub_scalar(offset)?
             .f_div_scalar(scale)?
-            .f_clamp(-1.0, 1.0)?
-            .f_to_device(Device::Cpu)?)
+            .f_clamp(-1.0, 1.0)?;
+        Ok(keep_neutral(&x_d, restored)?.f_to_device(Device::Cpu)?)
     }
 }

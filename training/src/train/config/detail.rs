@@ -15,7 +15,7 @@ pub struct DetailConfig {
     pub share: f64,
     /// Weight of |y − x|, y the sharp face, beside the loss of the prediction itself.
     pub pixel: f64,
-    /// Weight of what repeats with the network's patches in y − x, in root mean square.
+    /// Weight of what repeats with the network's patches in y − x and in the prediction's difference from x, in root mean square.
     pub grid: f64,
     /// Weight of a perceptual distance between y and x, by the TorchScript network that `idm train --perceptual` names.
     pub perceptual: f64,
