@@ -8,6 +8,9 @@ use crate::{Design, RestoreError, UNetConfig};
 
 type Result<T> = std::result::Result<T, RestoreError>;
 
+/// Side in patches of the surroundings in which [`without_pattern`] looks for what repeats.
+const PATTERN: i64 = 9;
+
 /// The denoising U-Net. Weights live in the [`nn::VarStore`] whose path it was built on.
 pub struct UNet {
     config: UNetConfig,
@@ -22,6 +25,9 @@ pub struct UNet {
     output: Conv,
     /// The output of a sharp face, from the same features.
     sharp: Option<Conv>,
+    /// What repeats from patch to patch is taken out of the outputs: of a network with a detail head and of the coarse one that
+    /// serves it.
+    even: bool,
 }
 
 /// What one pass of a network gives, fp32, not clipped, `[N, 3, H, W]`.
@@ -46,6 +52,11 @@ impl UNet {
     /// [`RestoreError::Config`] when the configuration is inconsistent.
     pub fn new(path: &nn::Path, config: &UNetConfig) -> Result<Self> {
         config.validate()?;
+        Self::build(path, config, config.detail_head)
+    }
+
+    /// [`new`](Self::new); `even` as in the field.
+    fn build(path: &nn::Path, config: &UNetConfig, even: bool) -> Result<Self> {
         let pixels = config.patch * config.patch;
         let deepest = config.channels(config.channel_mults.len() - 1);
         let middle = path / "middle";
@@ -62,7 +73,7 @@ impl UNet {
             let channels = (config.channels(0), OUTPUT_CHANNELS * pixels);
             Conv::new(&(path / name), channels, 3, 1, true, Start::Zero)
         };
-        let coarse = config.coarse.as_ref().map(|coarse| Self::new(&(path / "coarse"), coarse));
+        let coarse = config.coarse.as_ref().map(|coarse| Self::build(&(path / "coarse"), coarse, even));
         let (encoder, skips) = build_encoder(&(path / "encoder"), config)?;
         Ok(Self {
             coarse: coarse.transpose()?.map(Box::new),
@@ -89,6 +100,7 @@ impl UNet {
             norm: Norm::new(&(path / "norm"), config.channels(0), config.design)?,
             output: output("output")?,
             sharp: if config.detail_head { Some(output("sharp")?) } else { None },
+            even,
             config: config.clone(),
         })
     }
@@ -180,7 +192,11 @@ impl UNet {
         }
         let h = self.norm.forward(&h)?.f_silu()?;
         let picture = |head: &Conv| -> Result<Tensor> {
-            let output = head.forward(&h)?.f_to_kind(Kind::Float)?.f_pixel_shuffle(self.config.patch)?;
+            let mut output = head.forward(&h)?.f_to_kind(Kind::Float)?;
+            if self.even {
+                output = without_pattern(&output)?;
+            }
+            let output = output.f_pixel_shuffle(self.config.patch)?;
             Ok(if self.config.residual { output.f_add(condition)? } else { output })
         };
         Ok(Heads { prediction: picture(&self.output)?, sharp: self.sharp.as_ref().map(picture).transpose()? })
@@ -269,6 +285,20 @@ impl UNet {
             + self.middle.1.flops(middle)
             + self.middle.2.flops(middle)
     }
+}
+
+/// `output`, `[N, 3 p², H, W]` as a pixel shuffle takes it, without what repeats from patch to patch: from each place of a patch is
+/// taken its mean over the patches around, as far as that differs from the mean of all places.
+///
+/// A filter of its own writes each place, and what is trained by a perceptual distance likes to draw lines of the patches'
+/// period for texture. A picture's content has another phase in each patch and averages out: it loses 1/81 of its power.
+fn without_pattern(output: &Tensor) -> Result<Tensor> {
+    let (count, channels, height, width) = output.size4()?;
+    let places = output.f_view([count, OUTPUT_CHANNELS, channels / OUTPUT_CHANNELS, height, width])?;
+    let pattern = places.f_sub(&places.f_mean_dim([2_i64].as_slice(), true, Kind::Float)?)?;
+    let pattern = pattern.f_view([count, channels, height, width])?;
+    let pattern = pattern.f_avg_pool2d([PATTERN; 2], [1, 1], [PATTERN / 2; 2], false, false, None)?;
+    Ok(output.f_sub(&pattern)?)
 }
 
 fn run(
@@ -366,4 +396,29 @@ fn build_decoder(path: &nn::Path, config: &UNetConfig, mut skips: Vec<i64>) -> R
         levels.push(Level { blocks, resample });
     }
     Ok(levels)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    /// A pattern that is the same in each patch is gone but for what all places have in common; what is in one patch alone
+    /// loses 1/81.
+    #[test]
+    fn what_repeats_from_patch_to_patch_is_taken_away() {
+        let options = (Kind::Float, Device::Cpu);
+        let pattern = Tensor::arange(12, options).view([1, 12, 1, 1]).expand([1, 12, 20, 20], false);
+        let left = without_pattern(&pattern.contiguous()).unwrap();
+        let common = Tensor::from_slice(&[1.5_f32, 5.5, 9.5]).repeat_interleave_self_int(4, 0, 12);
+        assert!((left - common.view([1, 12, 1, 1])).abs().max().double_value(&[]) < 1e-5);
+
+        let alone = Tensor::zeros([1, 12, 20, 20], options);
+        let _ = alone.select(1, 0).select(1, 10).select(1, 10).fill_(1.0);
+        let left = without_pattern(&alone).unwrap();
+        // Of the first colour's four places this one has 3/4 beyond their mean.
+        let expected = 1.0 - 0.75 / 81.0;
+        assert!((left.double_value(&[0, 0, 10, 10]) - expected).abs() < 1e-6);
+    }
 }

@@ -19,7 +19,7 @@ use std::sync::Once;
 pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, streams, tree};
 pub use face_detect::Region;
 pub use frame::{FORMATS, Frame};
-pub use network::{negative, traced};
+pub use network::{lightening, negative, traced};
 pub use picture::{FACE, Picture, SKIN};
 pub use pipeline::{Recording, element, first_message, on_bus, play_to_end, shipped_element, wait_for};
 pub use program::{Output, example, gst_program, plugin_folder, target_folder};

@@ -1,6 +1,6 @@
-//! What the properties do to the picture: strength (set, and controlled over time), keep-color, seed, steps.
+//! What the properties do to the picture: strength and detail (set, and controlled over time), keep-color, seed, steps.
 
-use facerestore_tests::{FRAME_TIME, Frame, Picture, Region, Rig, SKIN, element, negative, traced};
+use facerestore_tests::{FRAME_TIME, Frame, Picture, Region, Rig, SKIN, element, lightening, negative, traced};
 use gst::prelude::*;
 use gst_controller::prelude::*;
 use gst_controller::{DirectControlBinding, InterpolationControlSource, InterpolationMode};
@@ -96,6 +96,29 @@ fn the_shipped_model_keeps_the_tone_of_the_face() {
     for channel in 0..3 {
         assert!((after[channel] - before[channel]).abs() < 2.0, "{before:?} → {after:?}");
     }
+}
+
+/// A model whose sharp face is lighter by 20 levels than its mean, which is the input: the change is 20 levels times `detail`,
+/// and `detail=0` is the mean.
+#[test]
+fn detail_goes_from_the_mean_to_the_sharp_face_while_playing() {
+    let frame = face();
+    let before = mean(&frame.to_picture(), SKIN);
+    let folder = tempfile::tempdir().unwrap();
+    let model = lightening(folder.path(), 20.0 / 127.5);
+    let mut rig = Rig::frame_by_frame(&[("model", &model), ("keep-color", &false)]);
+    let lighter = |rig: &mut Rig| {
+        let after = mean(&rig.restore(&frame).to_picture(), SKIN);
+        (0..3).map(|channel| after[channel] - before[channel]).sum::<f64>() / 3.0
+    };
+    assert!((lighter(&mut rig) - 20.0).abs() < 1.0, "all of it is the default");
+    for detail in [0.75, 0.5, 0.25] {
+        rig.set("detail", detail);
+        let change = lighter(&mut rig);
+        assert!((change - 20.0 * detail).abs() < 1.0, "{change} levels at {detail}");
+    }
+    rig.set("detail", 0.0);
+    assert!(rig.restore(&frame).bytes == frame.bytes, "the mean is the input");
 }
 
 #[test]

@@ -13,17 +13,12 @@ use super::config::{DetailConfig, TrainConfig};
 use super::discriminator::Discriminator;
 use super::trainer::TrainError;
 
-/// Side of the smallest blocks, in patches, over which [`grid`] takes means.
-const PATCHES: i64 = 8;
-
 /// What the detail head is trained by.
 pub(super) struct DetailTraining {
     config: DetailConfig,
     seed: u64,
     /// γ of the detail.
     gamma: f32,
-    /// Side of the network's patches.
-    patch: i64,
     /// γ_T, at which the coarse network gives the mean.
     noisiest: f32,
     perceptual: Option<CModule>,
@@ -46,8 +41,6 @@ pub(super) struct Faces<'a> {
 pub struct Terms {
     /// |y − x|.
     pub pixel: f64,
-    /// What stands of the network's patches in y − x.
-    pub grid: f64,
     /// The perceptual distance.
     pub perceptual: f64,
     /// What the discriminator holds against y.
@@ -59,7 +52,6 @@ pub struct Terms {
 impl std::ops::AddAssign for Terms {
     fn add_assign(&mut self, other: Self) {
         self.pixel += other.pixel;
-        self.grid += other.grid;
         self.perceptual += other.perceptual;
         self.adversarial += other.adversarial;
         self.discriminator += other.discriminator;
@@ -98,7 +90,6 @@ impl DetailTraining {
             config: detail.clone(),
             seed: config.run.seed,
             gamma: gamma as f32,
-            patch: config.model.unet.patch,
             noisiest: schedule.gamma(schedule.timesteps()) as f32,
             perceptual,
             discriminator: discriminator.transpose()?,
@@ -142,7 +133,7 @@ impl DetailTraining {
     ///
     /// A sample on policy goes the way of [`restore_core::Sampling::MeanDetail`]: x̂ from pure noise at γ_T, then x_t made of x̂.
     /// Another goes the way of Eq. 7. The prediction is held to x by L1 in both, so that it stays the mean; on policy y, the
-    /// sharp face, is held to x by L1, by the perceptual distance, by the discriminator, and to no [`grid`].
+    /// sharp face, is held to x by L1, by the perceptual distance and by the discriminator.
     pub fn backward(
         &mut self,
         unet: &UNet,
@@ -170,12 +161,6 @@ impl DetailTraining {
             let pixel = y.f_sub(&x)?.f_abs()?.f_mean(Kind::Float)?;
             terms.pixel = share * f64::try_from(pixel.f_detach()?)?;
             total = total.f_add(&pixel.f_mul_scalar(share * self.config.pixel)?)?;
-            if self.config.grid > 0.0 && self.patch > 1 {
-                let of_mean = grid(&pick(&heads.prediction)?.f_sub(&x)?, self.patch)?;
-                let grid = grid(&y.f_sub(&x)?, self.patch)?.f_add(&of_mean)?;
-                terms.grid = share * f64::try_from(grid.f_detach()?)?;
-                total = total.f_add(&grid.f_mul_scalar(share * self.config.grid)?)?;
-            }
             let [y, x, mean] = [window.of(&y)?, window.of(&x)?, window.of(&mean)?];
             if let Some(distance) = self.distance(&y, &x, compute)? {
                 terms.perceptual = share * f64::try_from(distance.f_detach()?)?;
@@ -261,31 +246,6 @@ impl Window {
     }
 }
 
-/// How much of a pattern that repeats with the network's patches `difference`, `[N, 3, S, S]`, has: the root mean square of the
-/// mean at each place of a patch, without the mean of all places; over blocks of 8, 16, 32 … patches up to the whole, summed.
-///
-/// A pixel shuffle writes each place of a patch by a filter of its own, and perceptual networks, which look in strides, take
-/// a pattern of its period for texture. A picture's own content has another phase in each patch and averages out: the larger the
-/// block the more so, the smaller the better a pattern is seen that stands in one place alone.
-fn grid(difference: &Tensor, patch: i64) -> Result<Tensor, TchError> {
-    let (count, colours, height, width) = difference.size4()?;
-    let (rows, columns) = (height / patch, width / patch);
-    let places = difference.f_pixel_unshuffle(patch)?;
-    let places = places.f_view([count, colours, patch * patch, rows, columns])?;
-    let pattern = places.f_sub(&places.f_mean_dim([2_i64].as_slice(), true, Kind::Float)?)?;
-    let mut pattern = pattern.f_view([count, colours * patch * patch, rows, columns])?;
-    let mut sum = Tensor::f_zeros([], (Kind::Float, difference.device()))?;
-    let mut block = PATCHES.min(rows).min(columns);
-    while block >= 2 {
-        pattern = pattern.f_avg_pool2d([block, block], [block, block], [0, 0], false, true, None)?;
-        // The root has no slope at 0.
-        let root = pattern.f_square()?.f_mean(Kind::Float)?.f_add_scalar(1e-8)?.f_sqrt()?;
-        sum = sum.f_add(&root)?;
-        block = pattern.size()[2].min(pattern.size()[3]).min(2);
-    }
-    Ok(sum)
-}
-
 /// The perceptual network, its weights without gradients.
 fn open_perceptual(path: &Path, device: Device, compute: Kind) -> Result<CModule, TrainError> {
     let failed = |source| TrainError::Perceptual { path: path.to_owned(), source };
@@ -296,25 +256,4 @@ fn open_perceptual(path: &Path, device: Device, compute: Kind) -> Result<CModule
         let _ = weight.f_set_requires_grad(false)?;
     }
     Ok(network)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A pattern of amplitude a that alternates in each patch of 2 has the root mean square a in blocks of each size; the same pattern of period 3 has
-    /// another phase from patch to patch and averages out, and a constant has none.
-    #[test]
-    fn the_grid_is_what_repeats_with_the_patches() {
-        let options = (Kind::Float, Device::Cpu);
-        let columns = Tensor::arange(96, options);
-        let rows = Tensor::ones([1, 3, 96, 1], options);
-        let of = |pattern: Tensor| grid(&(&rows * pattern), 2).unwrap().double_value(&[]);
-        let alternating = columns.remainder(2.0) * 0.2 - 0.1;
-        // 48 patches: blocks of 8, 16 and 32.
-        assert!((of(alternating) - 0.3).abs() < 1e-3);
-        let thirds = (&columns * (2.0 * std::f64::consts::PI / 3.0)).sin() * 0.1;
-        assert!(of(thirds) < 0.02);
-        assert!(of(columns.zeros_like() + 0.5) < 4e-4);
-    }
 }

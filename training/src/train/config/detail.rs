@@ -15,13 +15,10 @@ pub struct DetailConfig {
     pub share: f64,
     /// Weight of |y − x|, y the sharp face, beside the loss of the prediction itself.
     pub pixel: f64,
-    /// Weight of what repeats with the network's patches in y − x and in the prediction's difference from x, in root mean square.
-    pub grid: f64,
     /// Weight of a perceptual distance between y and x, by the TorchScript network that `idm train --perceptual` names.
     pub perceptual: f64,
     /// Side in pixels of the window of each sample in which the perceptual and the adversarial term look; it lies elsewhere in
-    /// each step. The window makes the step cheaper, and as it is not aligned to the network's patches, the terms see the grid
-    /// that these can leave; smaller than the samples, therefore.
+    /// each step, in no phase with the network's patches. A smaller one makes the step cheaper.
     pub window: u32,
     /// The adversarial term.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +27,7 @@ pub struct DetailConfig {
 
 impl Default for DetailConfig {
     fn default() -> Self {
-        Self { share: 0.8, pixel: 1.0, grid: 1.0, perceptual: 0.0, window: 192, adversarial: None }
+        Self { share: 0.8, pixel: 1.0, perceptual: 0.0, window: 192, adversarial: None }
     }
 }
 
@@ -65,7 +62,6 @@ impl DetailConfig {
         };
         check((0.0..=1.0).contains(&self.share), "detail.share", self.share, "in [0, 1]")?;
         check(self.pixel >= 0.0, "detail.pixel", self.pixel, "0 or more")?;
-        check(self.grid >= 0.0, "detail.grid", self.grid, "0 or more")?;
         check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
         let side = config.pair_recipe().side();
         let window = (16..=side).contains(&self.window);

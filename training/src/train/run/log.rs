@@ -36,7 +36,7 @@ const INTERVAL: u64 = 10;
 const METRICS: [&str; 7] =
     ["iteration", "samples", "loss", "gradient_norm", "learning_rate", "samples_per_second", "waiting_share"];
 /// Further columns for a network with a detail head: the terms of its loss, unweighted, mean since the line before.
-const TERMS: [&str; 5] = ["pixel", "grid", "perceptual", "adversarial", "discriminator"];
+const TERMS: [&str; 4] = ["pixel", "perceptual", "adversarial", "discriminator"];
 const LOSS_COLUMN: usize = 2;
 const RATE_COLUMN: usize = 4;
 
@@ -138,10 +138,10 @@ impl RunLog {
             ("train/waiting_share", waiting),
         ];
         if self.has_terms {
-            let Terms { pixel, grid, perceptual, adversarial, discriminator } = self.unlogged.terms;
+            let Terms { pixel, perceptual, adversarial, discriminator } = self.unlogged.terms;
             let names =
                 ["train/pixel", "train/grid", "train/perceptual", "train/adversarial", "train/discriminator"];
-            for (name, sum) in names.into_iter().zip([pixel, grid, perceptual, adversarial, discriminator]) {
+            for (name, sum) in names.into_iter().zip([pixel, perceptual, adversarial, discriminator]) {
                 let mean = sum / self.unlogged.count as f64;
                 values.push(format!("{mean:.6}"));
                 scalars.push((name, mean));
