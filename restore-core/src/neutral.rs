@@ -39,7 +39,8 @@ fn colourfulness(faces: &Tensor) -> Result<Tensor, RestoreError> {
     let cell = (faces.size()[2] / CELLS).max(1);
     let cells = faces.f_avg_pool2d([cell, cell], [cell, cell], [0, 0], false, true, None)?;
     let difference = cells.f_sub(&luma(&cells)?)?;
-    let red_and_blue = difference.f_index_select(1, &Tensor::f_from_slice(&[0_i64, 2])?.f_to_device(faces.device())?)?;
+    let red_and_blue =
+        difference.f_index_select(1, &Tensor::f_from_slice(&[0_i64, 2])?.f_to_device(faces.device())?)?;
     let mean = red_and_blue.f_square()?.f_mean_dim([1_i64, 2, 3].as_slice(), false, Kind::Float)?;
     Ok(mean.f_sqrt()?.f_mul_scalar(127.5)?)
 }
@@ -96,12 +97,17 @@ mod tests {
             let change = keep_neutral(&face, tinted(&face)).unwrap() - face;
             (change.select(1, 0) - change.select(1, 2)).mean(Kind::Float).double_value(&[]) / 0.3
         };
-        for (colour, share) in [(0.0, 0.0), (2.0, 0.0), (2.1, 0.025), (4.0, 0.5), (5.9, 0.975), (6.1, 1.0), (20.0, 1.0)] {
+        for (colour, share) in
+            [(0.0, 0.0), (2.0, 0.0), (2.1, 0.025), (4.0, 0.5), (5.9, 0.975), (6.1, 1.0), (20.0, 1.0)]
+        {
             assert!((tint(colour) - share).abs() < 1e-3, "{colour}: {}", tint(colour));
         }
         let both = Tensor::cat(&[face(0.0, 0.0), face(20.0, -9.0)], 0);
         let restored = tinted(&both);
         let kept = keep_neutral(&both, restored.shallow_clone()).unwrap();
-        assert!(kept.select(0, 1).equal(&restored.select(0, 1)) && !kept.select(0, 0).equal(&restored.select(0, 0)));
+        assert!(
+            kept.select(0, 1).equal(&restored.select(0, 1))
+                && !kept.select(0, 0).equal(&restored.select(0, 0))
+        );
     }
 }

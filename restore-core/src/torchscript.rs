@@ -156,11 +156,8 @@ impl Restorer for TorchScriptRestorer {
             )));
         }
         let (scale, offset) = self.options.output_range.scale_and_offset();
-        let restored = output
-            .f_to_kind(Kind::Float)?
-            .f_sub_scalar(offset)?
-            .f_div_scalar(scale)?
-            .f_clamp(-1.0, 1.0)?;
+        let restored =
+            output.f_to_kind(Kind::Float)?.f_sub_scalar(offset)?.f_div_scalar(scale)?.f_clamp(-1.0, 1.0)?;
         Ok(keep_neutral(&x_d, restored)?.f_to_device(Device::Cpu)?)
     }
 }

@@ -125,10 +125,10 @@ fn a_newer_version_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = saved(folder.path());
     with_metadata(&path, |metadata| {
-        metadata.insert("facerestore".into(), "2".into());
+        metadata.insert("facerestore".into(), "3".into());
     });
     let error = Checkpoint::open(&path).unwrap_err().to_string();
-    assert!(error.contains("version 2") && error.contains("Update facerestore"), "{error}");
+    assert!(error.contains("version 3") && error.contains("Update facerestore"), "{error}");
 }
 
 #[test]

@@ -48,33 +48,26 @@ fn with_detail(restorer: &DiffusionRestorer, detail: f64) -> Tensor {
 }
 
 /// x̂ by the coarse network from pure noise at γ_T, x_t = √γ x̂ + √(1−γ) ε, then both heads: put together from the network's
-/// parts, the coarse one being a model of its own on the halved picture.
+/// parts.
 #[test]
 fn it_is_one_pass_of_each_network() {
     let checkpoint = model();
     let variables = nn::VarStore::new(Device::Cpu);
     let unet = UNet::new(&variables.root(), &checkpoint.config.unet).unwrap();
     checkpoint.copy_to(Path::new("small"), &variables).unwrap();
-    let alone = nn::VarStore::new(Device::Cpu);
-    let coarse = UNet::new(&alone.root(), checkpoint.config.unet.coarse.as_ref().unwrap()).unwrap();
-    small_model().copy_to(Path::new("small"), &alone).unwrap();
 
     let x_d = faces();
     let noise = Tensor::stack(&[seeded_noise(3, 0, 32).unwrap(), seeded_noise(4, 0, 32).unwrap()], 0);
     let diffusion = &checkpoint.config.diffusion;
     let last = NoiseSchedule::new(diffusion.schedule, diffusion.timesteps).unwrap().gamma(1000);
     let gamma = |gamma: f64| Tensor::from_slice(&[gamma as f32, gamma as f32]);
-    let half = |x: &Tensor| x.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
     let (mean, heads) = tch::no_grad(|| {
-        let noisier = 4.0 * last / (1.0 + 3.0 * last);
-        let half_t = half(&noise) * (2.0 / (1.0 + 3.0 * last).sqrt());
-        let half_d = half(&x_d);
-        let corrected = coarse.forward(&half_t, &half_d, &gamma(noisier), Kind::Float, false).unwrap();
-        let mean = &x_d + (corrected - half_d).upsample_bilinear2d([32, 32], false, None, None);
+        let mean = unet.condition(&noise, &x_d, &gamma(last), Kind::Float, false).unwrap();
         let x_t = &mean * GAMMA.sqrt() + &noise * (1.0 - GAMMA).sqrt();
         let heads = unet.heads(&x_t, &mean, &gamma(GAMMA), Kind::Float, false).unwrap();
         (mean, heads)
     });
+    assert!((&mean - &x_d).abs().max().double_value(&[]) > 1e-3, "the coarse network corrects nothing");
     assert!((&heads.prediction - &mean).abs().max().double_value(&[]) > 1e-3);
     let restorer = restorer(&options());
     assert_eq!(restorer.sampling(), Sampling::MeanDetail { gamma: GAMMA });

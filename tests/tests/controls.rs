@@ -1,6 +1,8 @@
 //! What the properties do to the picture: strength and detail (set, and controlled over time), keep-color, seed, steps.
 
-use facerestore_tests::{FRAME_TIME, Frame, Picture, Region, Rig, SKIN, element, lightening, negative, traced};
+use facerestore_tests::{
+    FRAME_TIME, Frame, Picture, Region, Rig, SKIN, element, lightening, negative, traced,
+};
 use gst::prelude::*;
 use gst_controller::prelude::*;
 use gst_controller::{DirectControlBinding, InterpolationControlSource, InterpolationMode};
