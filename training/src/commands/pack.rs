@@ -1,13 +1,13 @@
 //! `idm pack`: the same model in a smaller file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use restore_core::Checkpoint;
 use tch::Kind;
 
-/// Write a model with its weights in another precision
+/// Write a model with its weights in another precision, or averaged with another's
 ///
 /// int8 stores convolutions in 8 bits with a scale for each output channel, half of bf16, which idm train writes; they are
 /// expanded when the model is loaded, so it runs as before. Compare the two with idm evaluate before you give one away.
@@ -22,6 +22,13 @@ pub struct PackArgs {
     /// How weights are stored
     #[arg(long, value_name = "KIND", default_value = "int8")]
     weights: Weights,
+    /// Average with the weights of this model: that which --model was trained from (Wortsman et al. 2022, WiSE-FT). It
+    /// keeps what a short training for one thing lost of another
+    #[arg(long, value_name = "MODEL")]
+    average: Option<PathBuf>,
+    /// The share of --average in the result
+    #[arg(long, value_name = "0..1", default_value_t = 0.5, requires = "average")]
+    share: f64,
 }
 
 /// How weights are stored.
@@ -48,11 +55,36 @@ pub fn run(args: &PackArgs) -> anyhow::Result<()> {
         Weights::Fp16 => Kind::Half,
         Weights::Int8 => Kind::Int8,
     };
-    Checkpoint::open(&args.model)?.save(&args.output, kind)?;
+    let mut model = Checkpoint::open(&args.model)?;
+    if let Some(path) = &args.average {
+        ensure!((0.0..=1.0).contains(&args.share), "--share is {}, it must be from 0 to 1", args.share);
+        average(&mut model, path, args.share)?;
+    }
+    model.save(&args.output, kind)?;
     let size = |path: &PathBuf| -> anyhow::Result<f64> {
         let metadata = std::fs::metadata(path).with_context(|| path.display().to_string())?;
         Ok(metadata.len() as f64 / 1e6)
     };
     println!("{:.1} MB → {:.1} MB, {}", size(&args.model)?, size(&args.output)?, args.output.display());
+    Ok(())
+}
+
+/// Moves the weights of `model` by `share` of the way to those of the model in `path`, which gets a detail head like its own
+/// prediction's where `model` has one.
+fn average(model: &mut Checkpoint, path: &Path, share: f64) -> anyhow::Result<()> {
+    let mut other = Checkpoint::open(path)?;
+    if model.config.unet.detail_head {
+        other = other.with_detail_head()?;
+    }
+    ensure!(
+        other.config.unet == model.config.unet,
+        "{} is of another network than --model; only weights of the same can be averaged",
+        path.display()
+    );
+    for (name, weight) in &mut model.weights {
+        let other = other.weights.get(name).with_context(|| format!("{} lacks {name}", path.display()))?;
+        let (own, other) = (weight.f_to_kind(Kind::Float)?, other.f_to_kind(Kind::Float)?);
+        *weight = own.f_lerp(&other, share)?;
+    }
     Ok(())
 }
