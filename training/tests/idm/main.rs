@@ -7,6 +7,7 @@ mod degrade;
 mod enhance;
 mod evaluate;
 mod iterate;
+mod pack;
 mod pictures;
 #[cfg(feature = "detect")]
 mod prepare;
