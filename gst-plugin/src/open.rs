@@ -77,7 +77,6 @@ fn open_restorer(model: &Path, settings: &ModelSettings) -> Result<Box<dyn Resto
         precision: Some(settings.precision.into()),
         steps: (settings.steps > 0).then_some(settings.steps as usize),
         sampler: settings.sampler.into(),
-        ..DiffusionOptions::default()
     };
     Ok(Box::new(DiffusionRestorer::open(model, &options)?))
 }

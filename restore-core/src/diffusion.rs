@@ -26,8 +26,6 @@ pub struct DiffusionOptions {
     /// The sampler; `None` is what the model file recommends. With one of the two named, a model for
     /// [`Sampling::MeanDetail`] takes plain steps.
     pub sampler: Option<Sampler>,
-    /// [`RestoreOptions::detail`] where a call names none; `None` is all of it.
-    pub detail: Option<f64>,
 }
 
 impl DiffusionOptions {
@@ -48,6 +46,7 @@ pub struct DiffusionRestorer {
     device: Device,
     precision: Precision,
     sampling: Sampling,
+    /// [`RestoreOptions::detail`] where a call names none.
     detail: f64,
     schedule: NoiseSchedule,
     /// One caller at a time: a tensor is not `Sync`, and one inference already uses all of libtorch's threads.
@@ -93,7 +92,7 @@ impl DiffusionRestorer {
         let model = checkpoint.load(path, device, precision.kind())?;
         Ok(Self {
             sampling,
-            detail: options.detail.unwrap_or(1.0),
+            detail: 1.0,
             config,
             device,
             precision,
@@ -122,7 +121,7 @@ impl DiffusionRestorer {
         self.sampling
     }
 
-    /// Adds so much of the detail, 0 to 1, from now on, where a call names no other.
+    /// Adds so much of the detail, 0 to 1, from now on, where a call names no other; all of it at the beginning.
     pub fn set_detail(&mut self, detail: f64) {
         self.detail = detail;
     }
@@ -237,40 +236,6 @@ impl DiffusionRestorer {
         Ok(face.f_clamp(-1.0, 1.0)?)
     }
 
-    /// [`sample`](Self::sample) for any number of faces on any device.
-    fn restore_in_batches(
-        &self,
-        faces: &Tensor,
-        seeds: &[u64],
-        options: &RestoreOptions,
-    ) -> Result<Tensor, RestoreError> {
-        check_faces(faces, seeds, self.crop_size())?;
-        if let Some(start) = &options.start {
-            check_faces(start.faces, seeds, self.crop_size())?;
-        }
-        if seeds.is_empty() {
-            return Ok(faces.f_to_kind(Kind::Float)?);
-        }
-        let count = seeds.len() as i64;
-        let _no_grad = tch::no_grad_guard();
-        let mut state = self.lock();
-        let mut restored = Vec::new();
-        for first in (0..count).step_by(MAX_BATCH as usize) {
-            let length = MAX_BATCH.min(count - first);
-            let part = |faces: &Tensor| -> Result<Tensor, RestoreError> {
-                Ok(faces.f_narrow(0, first, length)?.f_to_device(self.device)?.f_to_kind(Kind::Float)?)
-            };
-            let begun = options.start.as_ref().map(|start| part(start.faces)).transpose()?;
-            let start = begun.as_ref().zip(options.start);
-            let start = start.map(|(faces, start)| WarmStart { faces, gamma: start.gamma });
-            let seeds = &seeds[first as usize..(first + length) as usize];
-            let (x_d, detail) = (part(faces)?, options.detail.unwrap_or(self.detail));
-            let sampled = keep_neutral(&x_d, self.sample(&mut state, &x_d, start, detail, seeds)?)?;
-            restored.push(sampled.f_to_device(Device::Cpu)?);
-        }
-        Ok(Tensor::f_cat(&restored, 0)?)
-    }
-
     /// Draw number `draw` of each seed's noise, stacked to the shape of `x_d`.
     fn noise(
         &self,
@@ -315,7 +280,31 @@ impl Restorer for DiffusionRestorer {
         seeds: &[u64],
         options: &RestoreOptions,
     ) -> Result<Tensor, RestoreError> {
-        self.restore_in_batches(faces, seeds, options)
+        check_faces(faces, seeds, self.crop_size())?;
+        if let Some(start) = &options.start {
+            check_faces(start.faces, seeds, self.crop_size())?;
+        }
+        if seeds.is_empty() {
+            return Ok(faces.f_to_kind(Kind::Float)?);
+        }
+        let count = seeds.len() as i64;
+        let _no_grad = tch::no_grad_guard();
+        let mut state = self.lock();
+        let mut restored = Vec::new();
+        for first in (0..count).step_by(MAX_BATCH as usize) {
+            let length = MAX_BATCH.min(count - first);
+            let part = |faces: &Tensor| -> Result<Tensor, RestoreError> {
+                Ok(faces.f_narrow(0, first, length)?.f_to_device(self.device)?.f_to_kind(Kind::Float)?)
+            };
+            let begun = options.start.as_ref().map(|start| part(start.faces)).transpose()?;
+            let start = begun.as_ref().zip(options.start);
+            let start = start.map(|(faces, start)| WarmStart { faces, gamma: start.gamma });
+            let seeds = &seeds[first as usize..(first + length) as usize];
+            let (x_d, detail) = (part(faces)?, options.detail.unwrap_or(self.detail));
+            let sampled = keep_neutral(&x_d, self.sample(&mut state, &x_d, start, detail, seeds)?)?;
+            restored.push(sampled.f_to_device(Device::Cpu)?);
+        }
+        Ok(Tensor::f_cat(&restored, 0)?)
     }
 }
 

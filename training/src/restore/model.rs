@@ -48,13 +48,8 @@ impl ModelChoice {
         steps: Option<usize>,
     ) -> Result<DiffusionRestorer, ModelError> {
         let Self { file, device, precision, sampler } = self;
-        let options = DiffusionOptions {
-            device: *device,
-            precision: Some(*precision),
-            steps,
-            sampler: *sampler,
-            detail: None,
-        };
+        let options =
+            DiffusionOptions { device: *device, precision: Some(*precision), steps, sampler: *sampler };
         DiffusionRestorer::new(checkpoint, file, &options)
             .map_err(|source| ModelError { path: file.clone(), source })
     }

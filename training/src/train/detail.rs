@@ -1,4 +1,4 @@
-//! The loss of a network with a detail head: the mean by its first output, the sharp face by both.
+//! The loss of a network with a detail head: the mean by its first output, the sharp face by its second.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -166,23 +166,38 @@ impl DetailTraining {
                 terms.perceptual = share * f64::try_from(distance.f_detach()?)?;
                 total = total.f_add(&distance.f_mul_scalar(share * self.config.perceptual)?)?;
             }
-            let weight = self.config.adversarial.as_ref().map_or(0.0, |term| term.weight);
-            if let Some(discriminator) = self.adversary(iteration) {
-                let suspicion = discriminator.forward(&y, &mean, compute, true)?;
-                let suspicion = suspicion.f_neg()?.f_softplus()?.f_mean(Kind::Float)?;
-                terms.adversarial = share * f64::try_from(suspicion.f_detach()?)?;
-                total = total.f_add(&suspicion.f_mul_scalar(share * weight)?)?;
-                let of_y = discriminator.forward(&y.f_detach()?, &mean, compute, false)?;
-                let of_x = discriminator.forward(&x, &mean, compute, false)?;
-                let own = of_y.f_softplus()?.f_mean(Kind::Float)?;
-                let own =
-                    own.f_add(&of_x.f_neg()?.f_softplus()?.f_mean(Kind::Float)?)?.f_mul_scalar(share)?;
-                terms.discriminator = f64::try_from(own.f_detach()?)?;
-                own.f_backward()?;
+            if let Some(suspicion) = self.judge([&y, &x, &mean], compute, share, iteration, &mut terms)? {
+                total = total.f_add(&suspicion)?;
             }
         }
         total.f_backward()?;
         Ok((total.f_detach()?, terms))
+    }
+
+    /// The weighted adversarial term of `y`, from the iteration on from which there is one. The gradients of the discriminator's
+    /// own loss on `y` and `x` beside `mean` are added to those at hand.
+    fn judge(
+        &mut self,
+        [y, x, mean]: [&Tensor; 3],
+        compute: Kind,
+        share: f64,
+        iteration: u64,
+        terms: &mut Terms,
+    ) -> Result<Option<Tensor>, TchError> {
+        let weight = self.config.adversarial.as_ref().map_or(0.0, |term| term.weight);
+        let Some(discriminator) = self.adversary(iteration) else {
+            return Ok(None);
+        };
+        let suspicion = discriminator.forward(y, mean, compute, true)?;
+        let suspicion = suspicion.f_neg()?.f_softplus()?.f_mean(Kind::Float)?;
+        terms.adversarial = share * f64::try_from(suspicion.f_detach()?)?;
+        let of_y = discriminator.forward(&y.f_detach()?, mean, compute, false)?;
+        let of_x = discriminator.forward(x, mean, compute, false)?;
+        let own = of_y.f_softplus()?.f_mean(Kind::Float)?;
+        let own = own.f_add(&of_x.f_neg()?.f_softplus()?.f_mean(Kind::Float)?)?.f_mul_scalar(share)?;
+        terms.discriminator = f64::try_from(own.f_detach()?)?;
+        own.f_backward()?;
+        Ok(Some(suspicion.f_mul_scalar(share * weight)?))
     }
 
     /// x̂ and what the network makes of it; x_t is as each sample's way wants it.

@@ -35,6 +35,14 @@ pub fn idm(args: &[&dyn AsRef<OsStr>]) -> Output {
     idm_command(args).output().unwrap()
 }
 
+/// `idm train` on the CPU, with more arguments.
+pub fn train(config: &Path, data: &Path, output: &Path, more: &[&dyn AsRef<OsStr>]) -> Output {
+    let mut arguments: Vec<&dyn AsRef<OsStr>> =
+        vec![&"train", &"--device", &"cpu", &"--config", &config, &"--data", &data, &"--output", &output];
+    arguments.extend(more);
+    idm(&arguments)
+}
+
 /// What a program wrote.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -1,5 +1,6 @@
 //! `idm train` for a network with a detail head: what it needs, what it makes, and that the detail is one.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use restore_core::Checkpoint;
@@ -7,7 +8,7 @@ use tch::{CModule, Device, Kind, Tensor};
 use training::metrics::sharpness;
 use training::picture;
 
-use crate::common::{DETAIL_HEAD, faces, failed, idm, succeeded, tiny_config};
+use crate::common::{DETAIL_HEAD, faces, failed, idm, succeeded, tiny_config, train};
 
 /// Writes the mean square distance of two pictures, times `weight`, as a TorchScript network.
 fn distance(folder: &Path, weight: f64) -> PathBuf {
@@ -44,12 +45,7 @@ fn what_is_missing_or_does_not_fit_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let data = faces(folder.path());
     let run = folder.path().join("run");
-    let train = |config: &Path, more: &[&dyn AsRef<std::ffi::OsStr>]| {
-        let mut arguments: Vec<&dyn AsRef<std::ffi::OsStr>> =
-            vec![&"train", &"--device", &"cpu", &"--config", &config, &"--data", &data, &"--output", &run];
-        arguments.extend(more);
-        idm(&arguments)
-    };
+    let train = |config: &Path, more: &[&dyn AsRef<OsStr>]| train(config, &data, &run, more);
     let perceptual = config(folder.path(), "perceptual = 0.5", &[]);
     failed(&train(&perceptual, &[]), &["detail.perceptual", "--perceptual FILE"]);
     failed(&train(&perceptual, &[&"--perceptual", &data.join("0.png")]), &["0.png", "TorchScript"]);
@@ -72,19 +68,7 @@ fn the_terms_are_learned_from_and_logged() {
     let table = "perceptual = 1.0\n[detail.adversarial]\nweight = 0.2\nfrom = 20\nlearning_rate = 1e-3\nchannels = 16";
     let config = config(folder.path(), table, &[("iterations = 120", "iterations = 200")]);
     let run = folder.path().join("run");
-    succeeded(&idm(&[
-        &"train",
-        &"--device",
-        &"cpu",
-        &"--config",
-        &config,
-        &"--data",
-        &data,
-        &"--output",
-        &run,
-        &"--perceptual",
-        &network,
-    ]));
+    succeeded(&train(&config, &data, &run, &[&"--perceptual", &network]));
     let (pixel, perceptual) = (last(&run, "pixel"), last(&run, "perceptual"));
     // The mean of a square is at least the square of the mean: 10 · ((pixel / 2)²) over the share of samples on policy.
     assert!(perceptual > 0.0 && pixel > 0.0 && perceptual < 10.0 * pixel, "{perceptual} {pixel}");

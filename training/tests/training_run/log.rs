@@ -6,7 +6,7 @@ use std::path::Path;
 use restore_core::{Checkpoint, Precision};
 use tch::Device;
 
-use crate::common::{faces, idm, names, succeeded, test_data, tiny_config, untrained_model};
+use crate::common::{faces, names, succeeded, test_data, tiny_config, train, untrained_model};
 use training::data::dataset::FaceDataset;
 use training::picture;
 use training::train::config::TrainConfig;
@@ -147,19 +147,7 @@ fn tensorboard_and_the_tables_say_the_same() {
     ];
     let config = tiny_config(folder.path(), "c.toml", &changes);
     let run = folder.path().join("run");
-    succeeded(&idm(&[
-        &"train",
-        &"--device",
-        &"cpu",
-        &"--config",
-        &config,
-        &"--data",
-        &data,
-        &"--output",
-        &run,
-        &"--validation",
-        &validation,
-    ]));
+    succeeded(&train(&config, &data, &run, &[&"--validation", &validation]));
     let events = events(&run.join("events.out.tfevents.idm"));
     let (metrics, scores) = (table(&run.join("metrics.csv")), table(&run.join("validation.csv")));
     let close = |tag: &str, step: u64, value: f64| {

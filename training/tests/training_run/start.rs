@@ -1,13 +1,11 @@
 //! What `idm train` starts from: another model by `--init`, and weights or a learning rate that it diverges with.
 
-use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Output;
 
 use restore_core::{Checkpoint, ModelConfig};
 use tch::Kind;
 
-use crate::common::{faces, failed, idm, names, succeeded, tiny_config, untrained_model};
+use crate::common::{faces, failed, names, succeeded, tiny_config, train, untrained_model};
 use training::picture;
 
 /// The network of tiny.toml.
@@ -21,13 +19,6 @@ attention_levels = []
 head_channels = 16
 residual = true
 "#;
-
-fn train(config: &Path, data: &Path, output: &Path, more: &[&dyn AsRef<OsStr>]) -> Output {
-    let mut arguments: Vec<&dyn AsRef<OsStr>> =
-        vec![&"train", &"--device", &"cpu", &"--config", &config, &"--data", &data, &"--output", &output];
-    arguments.extend(more);
-    idm(&arguments)
-}
 
 /// Saves the untrained tiny model with another configuration and, in each weight's first value, `first`.
 fn model(folder: &Path, name: &str, first: f64, change: impl Fn(&mut ModelConfig)) -> std::path::PathBuf {

@@ -2,18 +2,10 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Output;
 
 use restore_core::Checkpoint;
 
-use crate::common::{faces, idm, succeeded, tiny_config};
-
-fn train(config: &Path, data: &Path, output: &Path, more: &[&str]) -> Output {
-    let mut args: Vec<&dyn AsRef<OsStr>> =
-        vec![&"train", &"--device", &"cpu", &"--config", &config, &"--data", &data, &"--output", &output];
-    args.extend(more.iter().map(|arg| arg as &dyn AsRef<OsStr>));
-    idm(&args)
-}
+use crate::common::{faces, succeeded, tiny_config, train};
 
 fn losses(run: &Path) -> Vec<f64> {
     let text = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
@@ -49,8 +41,8 @@ fn a_resumed_run_makes_the_same_model_as_one_never_stopped() {
         tiny_config(folder.path(), "short.toml", &[("iterations = 120", "iterations = 10"), precision]);
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     succeeded(&train(&long, &data, &whole, &[]));
-    succeeded(&train(&short, &data, &parts, &["--workers", "1"]));
-    succeeded(&train(&long, &data, &parts, &["--resume", "--workers", "3"]));
+    succeeded(&train(&short, &data, &parts, &[&"--workers", &"1"]));
+    succeeded(&train(&long, &data, &parts, &[&"--resume", &"--workers", &"3"]));
     assert_eq!(losses(&whole), losses(&parts));
     let read = |run: &Path| Checkpoint::open(&run.join("model.safetensors")).unwrap();
     let (whole, parts) = (read(&whole), read(&parts));
@@ -71,7 +63,7 @@ fn a_run_is_not_overwritten_and_can_start_from_another_model() {
     assert!(!again.status.success());
     assert!(String::from_utf8_lossy(&again.stderr).contains("add --resume"));
     let model = first.join("model.safetensors");
-    succeeded(&train(&file, &data, &second, &["--init", model.to_str().unwrap()]));
+    succeeded(&train(&file, &data, &second, &[&"--init", &model]));
 }
 
 #[test]
@@ -93,7 +85,7 @@ fn what_cannot_work_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let data = faces(folder.path());
     let run = folder.path().join("run");
-    let failure = |config: &Path, data: &Path, more: &[&str]| {
+    let failure = |config: &Path, data: &Path, more: &[&dyn AsRef<OsStr>]| {
         let output = train(config, data, &run, more);
         assert!(!output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
@@ -104,7 +96,7 @@ fn what_cannot_work_says_why() {
     std::fs::create_dir(&empty).unwrap();
     assert!(failure(&good, &empty, &[]).contains("holds no pictures"));
     assert!(failure(&good, &folder.path().join("nowhere"), &[]).contains("nowhere"));
-    assert!(failure(&good, &data, &["--resume"]).contains("state.safetensors"));
+    assert!(failure(&good, &data, &[&"--resume"]).contains("state.safetensors"));
 
     std::fs::write(empty.join("x.png"), b"no picture").unwrap();
     assert!(failure(&good, &empty, &[]).contains("none of the 1 pictures"));

@@ -21,7 +21,7 @@ pub fn run(args: &BenchArgs, mut checkpoint: Checkpoint, path: &Path) -> Result<
         device: args.device,
         precision: Some(args.precision),
         steps: Some(args.steps),
-        ..DiffusionOptions::default()
+        sampler: None,
     };
     let restorer = DiffusionRestorer::new(&checkpoint, path, &options)?;
     let (device, precision, size) =
