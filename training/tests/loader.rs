@@ -342,7 +342,7 @@ fn the_table_data_is_checked() {
     let good = config("kind = \"pictures\"\ncrop = 32\nbalance = true").unwrap().data;
     assert_eq!(
         good,
-        DataConfig { kind: DataKind::Pictures, crop: Some(32), balance: true, jitter: 0.0, tone: 0.0 }
+        DataConfig { kind: DataKind::Pictures, crop: Some(32), balance: true, ..Default::default() }
     );
     for (table, reasons) in [
         ("crop = 30", ["data.crop is 30", "multiple of 4"]),

@@ -31,6 +31,14 @@ pub enum DataConfigError {
         /// The value.
         jitter: f64,
     },
+    /// A probability is none.
+    #[error("configuration: {key} is {value}, must be a probability, from 0 to 1")]
+    Probability {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: f64,
+    },
     /// The change of tone is too large.
     #[error("configuration: data.tone is {tone}, must be from 0 (off) to {LARGEST_TONE}")]
     Tone {
@@ -66,6 +74,12 @@ pub struct DataConfig {
     /// Strength t of a random change of a picture's tone: gamma 2^±t, exposure 2^(−3t/2) to 2^(t/2), red, green and blue
     /// by 1 ± t/4 each, saturation by 1 ± t. 0 is off.
     pub tone: f64,
+    /// Probability that something sharp lies over a pair, drawn on the target and on its input alike
+    /// ([`Overlay`](crate::data::overlay::Overlay)).
+    pub overlay: f64,
+    /// Probability that only the middle of a picture is degraded, as a soft face in a sharp frame is, or all but the middle, in
+    /// equal shares ([`Apart`](crate::data::apart::Apart)).
+    pub apart: f64,
 }
 
 /// What the pictures of a data folder are.
@@ -97,6 +111,11 @@ impl DataConfig {
         }
         if !(0.0..=LARGEST_TONE).contains(&self.tone) {
             return Err(DataConfigError::Tone { tone: self.tone });
+        }
+        for (key, value) in [("data.overlay", self.overlay), ("data.apart", self.apart)] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(DataConfigError::Probability { key, value });
+            }
         }
         if jitter > 0.0 && self.kind == DataKind::Pictures {
             return Err(DataConfigError::JitterOfPictures { jitter });

@@ -1,9 +1,11 @@
 //! Training pairs: the pictures of a folder, what is seen of them, and how the inputs are made worse.
 
+pub mod apart;
 pub mod blur;
 pub mod config;
 pub mod dataset;
 pub mod degradation;
+pub mod overlay;
 pub mod pair;
 pub mod realign;
 pub mod tone;

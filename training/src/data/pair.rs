@@ -1,11 +1,13 @@
-//! From a picture of the data set to a training pair: what is seen of it, mirrored, in another light, degraded, cut.
+//! From a picture of the data set to a training pair: what is seen of it, mirrored, in another light, degraded, drawn over, cut.
 
 use image::RgbImage;
 use image::imageops::{crop_imm, flip_horizontal_in_place};
 use rand::Rng;
 
+use super::apart::Apart;
 use super::config::{DataConfig, DataKind};
 use super::degradation::{Degradation, DegradationError};
+use super::overlay::Overlay;
 use super::realign::{Alignment, realign};
 use super::tone::Tone;
 use crate::picture::{self, PictureError};
@@ -86,8 +88,9 @@ impl PairRecipe {
             Ok(seen)
         };
         let clean = see(picture)?;
-        let degraded = self.degradation.draw(rng).apply(&clean)?;
-        let target = match target {
+        let mut degraded = self.degradation.draw(rng).apply(&clean)?;
+        Apart::draw(self.data.apart, rng).apply(&clean, &mut degraded);
+        let mut target = match target {
             None => clean,
             Some(target) => {
                 let (picture, target_size) = (picture.dimensions(), target.dimensions());
@@ -97,6 +100,9 @@ impl PairRecipe {
                 see(target)?
             }
         };
+        let overlay = Overlay::draw(self.data.overlay, rng);
+        overlay.apply(&mut target);
+        overlay.apply(&mut degraded);
         let Some(crop) = self.data.crop else {
             return Ok(Pair { target, degraded });
         };
