@@ -1,5 +1,5 @@
-//! A call with restored faces: camera, file or test picture → facerestore → RTP over UDP or a virtual camera, with the
-//! latency from the lens to the screen measured on the way.
+//! A call with restored faces: camera, file or test picture → facerestore → RTP over UDP, a virtual camera or browsers, with
+//! the latency from the lens to the screen measured on the way.
 //!
 //! `cargo run --release -p facerestore-examples --bin live-conference -- --source tests/data/carphone_pristine.mp4`
 
@@ -8,6 +8,7 @@ mod receiver;
 mod report;
 mod sender;
 mod timestamp;
+mod webrtc;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,6 +34,9 @@ fn main() -> Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed)).context("cannot handle Ctrl-C")?;
+    if cli.webrtc {
+        return webrtc::serve(&cli, &stop).map(|()| ExitCode::SUCCESS);
+    }
     let shown = Latencies::default();
     let sender = sender::build(&cli, &shown)?;
     let receiver = match cli.output()? {
@@ -89,18 +93,20 @@ fn check(pipeline: &gst::Pipeline) -> Result<bool> {
                 pipeline.recalculate_latency().context("no latency can be found")?
             }
             gst::MessageView::Error(error) => {
-                let element = message.src().map(|source| source.name().to_string()).unwrap_or_default();
-                let detail = error.debug().unwrap_or_default();
-                let detail = detail.lines().nth(1).map(|line| format!(" ({line})")).unwrap_or_default();
-                let advice = if element == "camera" {
-                    ". Without a camera, give --source FILE or --source test"
-                } else {
-                    ""
-                };
-                bail!("{element}: {}{detail}{advice}", error.error())
+                bail!("{}", explain(error))
             }
             _ => (),
         }
     }
     Ok(false)
+}
+
+/// What went wrong where, and what to do.
+fn explain(error: &gst::message::Error) -> String {
+    let element = error.src().map(|source| source.name().to_string()).unwrap_or_default();
+    let detail = error.debug().unwrap_or_default();
+    let detail = detail.lines().nth(1).map(|line| format!(" ({line})")).unwrap_or_default();
+    let advice =
+        if element == "camera" { ". Without a camera, give --source FILE or --source test" } else { "" };
+    format!("{element}: {}{detail}{advice}", error.error())
 }

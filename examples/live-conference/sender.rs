@@ -34,21 +34,7 @@ impl Sender {
 /// # Errors
 /// When the source does not exist or an element is missing.
 pub fn build(cli: &Cli, shown: &Latencies) -> Result<Sender> {
-    let is_camera = cli.source.starts_with("/dev/");
-    // Frames are stamped where they leave the element named source. A file's wait there for their time, as a camera's do.
-    let source = match cli.source.as_str() {
-        "test" => {
-            "videotestsrc name=source is-live=true pattern=ball ! video/x-raw,width=1280,height=720,framerate=30/1"
-        }
-        _ if is_camera => "v4l2src name=camera ! identity name=source ! decodebin",
-        file => {
-            ensure!(
-                Path::new(file).is_file(),
-                "cannot find {file}: give a video file, a camera's device, or test"
-            );
-            "filesrc name=file ! decodebin ! videoconvert ! queue max-size-buffers=2 ! clocksync name=source"
-        }
-    };
+    let source = source_line(cli)?;
     let sink = match cli.output()? {
         Output::Rtp(address) => format!(
             "x264enc name=encoder tune=zerolatency speed-preset=veryfast key-int-max=60 bitrate={} ! video/x-h264,profile=main \
@@ -70,21 +56,55 @@ pub fn build(cli: &Cli, shown: &Latencies) -> Result<Sender> {
     let pipeline = gst::parse::launch(&line).context("an element is missing: run scripts/setup")?;
     let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("the line makes a pipeline")?;
     let named = |name: &str| pipeline.by_name(name).with_context(|| format!("the line names {name}"));
-    match cli.source.as_str() {
-        "test" => (),
-        device if is_camera => named("camera")?.set_property("device", device),
-        file => named("file")?.set_property("location", file),
-    }
+    name_source(cli, &pipeline)?;
     if let Output::Device(device) = cli.output()? {
         named("device")?.set_property("device", device.to_str().context("the device's name is not UTF-8")?);
         shown.record(&named("shown")?, timestamp::age)?;
     }
     let restorer = named("restorer")?;
     restorer.set_property("strength", cli.strength.clamp(0.0, 1.0));
+    restorer.set_property("detail", cli.detail.clamp(0.0, 1.0));
     let source = named("source")?;
-    timestamp::stamp(&source, is_camera)?;
+    timestamp::stamp(&source, cli.is_of_camera())?;
     let captured = count(&source)?;
     Ok(Sender { restorer, captured, pipeline })
+}
+
+/// The beginning of a line: the source's pictures, as they leave the element named source. A file's wait there for their time,
+/// as a camera's do.
+///
+/// # Errors
+/// When there is no such file.
+pub fn source_line(cli: &Cli) -> Result<&'static str> {
+    if cli.is_of_camera() {
+        return Ok("v4l2src name=camera ! identity name=source ! decodebin");
+    }
+    if !cli.is_of_file() {
+        return Ok(
+            "videotestsrc name=source is-live=true pattern=ball ! video/x-raw,width=1280,height=720,framerate=30/1",
+        );
+    }
+    ensure!(
+        Path::new(&cli.source).is_file(),
+        "cannot find {}: give a video file, a camera's device, or test",
+        cli.source
+    );
+    Ok("filesrc name=file ! decodebin ! videoconvert ! queue max-size-buffers=2 ! clocksync name=source")
+}
+
+/// Tells the elements of [`source_line`] which camera or file.
+///
+/// # Errors
+/// When `pipeline` is not of that line.
+pub fn name_source(cli: &Cli, pipeline: &gst::Pipeline) -> Result<()> {
+    let (element, property) = match () {
+        () if cli.is_of_camera() => ("camera", "device"),
+        () if cli.is_of_file() => ("file", "location"),
+        () => return Ok(()),
+    };
+    let element = pipeline.by_name(element).with_context(|| format!("the line names {element}"))?;
+    element.set_property(property, &cli.source);
+    Ok(())
 }
 
 fn count(source: &gst::Element) -> Result<Arc<AtomicU64>> {

@@ -60,6 +60,8 @@ fn a_missing_camera_file_or_device_is_named_with_a_remedy() {
         (vec!["--source", "/dev/video987"], ["/dev/video987", "--source test"]),
         (vec!["--source", "no-such.mp4"], ["no-such.mp4", "test"]),
         (vec!["--source", "test", "--device", "/dev/video987"], ["/dev/video987", "v4l2loopback"]),
+        (vec!["--webrtc", "--source", "no-such.mp4", "--listen", "127.0.0.1:0"], ["no-such.mp4", "test"]),
+        (vec!["--webrtc", "--source", "test", "--listen", "192.0.2.77:1"], ["192.0.2.77:1", "--listen"]),
     ] {
         let output = command(&arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(1));

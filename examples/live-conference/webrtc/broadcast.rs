@@ -1,0 +1,123 @@
+//! One source for all viewers: its picture as it is and restored, each encoded once.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use gst::prelude::*;
+use gst_utils::StreamProducer;
+
+use super::restoration::Restoration;
+use crate::cli::Cli;
+use crate::sender;
+
+/// How long a source may take to give its first picture.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(30);
+
+/// VP8, which every browser decodes, for a picture that must not wait.
+pub fn encoder(kilobits: u32) -> String {
+    format!(
+        "vp8enc deadline=1 cpu-used=8 threads=2 lag-in-frames=0 end-usage=cbr error-resilient=partitions \
+         keyframe-max-dist=300 target-bitrate={}",
+        u64::from(kilobits) * 1000
+    )
+}
+
+/// The picture that everybody sees.
+#[derive(Debug)]
+pub struct Broadcast {
+    /// The pipeline of the source.
+    pub pipeline: gst::Pipeline,
+    /// Its element.
+    pub restoration: Arc<Restoration>,
+    /// The streams, in the order of the session's media lines: restored, as it is.
+    pub streams: [StreamProducer; 2],
+}
+
+impl Broadcast {
+    /// Builds the pipeline of `cli`'s source and plays it, a file again and again.
+    ///
+    /// # Errors
+    /// When the source does not exist, gives no picture, or an element is missing.
+    pub fn start(cli: &Cli) -> Result<Self> {
+        let encoder = encoder(cli.bitrate);
+        let line = format!(
+            "{} ! videoconvert ! video/x-raw,format=I420 ! tee name=picture \
+             picture. ! queue max-size-buffers=3 ! facerestore name=restorer mode=live \
+             ! queue leaky=downstream max-size-buffers=0 max-size-bytes=0 max-size-time=300000000 ! {encoder} \
+             ! appsink name=restored sync=false \
+             picture. ! queue leaky=downstream max-size-buffers=0 max-size-bytes=0 max-size-time=300000000 ! {encoder} \
+             ! appsink name=original sync=false",
+            sender::source_line(cli)?
+        );
+        let pipeline = gst::parse::launch(&line).context("an element is missing: run scripts/setup")?;
+        let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("the line makes a pipeline")?;
+        sender::name_source(cli, &pipeline)?;
+        let named = |name: &str| pipeline.by_name(name).with_context(|| format!("the line names {name}"));
+        let restorer = named("restorer")?;
+        restorer.set_property("strength", cli.strength.clamp(0.0, 1.0));
+        restorer.set_property("detail", cli.detail.clamp(0.0, 1.0));
+        let stream = |name: &str| -> Result<StreamProducer> {
+            let sink = named(name)?.downcast::<gst_app::AppSink>().ok().context("the line has appsinks")?;
+            Ok(StreamProducer::from(&sink))
+        };
+        let streams = [stream("restored")?, stream("original")?];
+        let broadcast = Self { restoration: Arc::new(Restoration::new(restorer)), streams, pipeline };
+        broadcast.play(cli)?;
+        Ok(broadcast)
+    }
+
+    fn play(&self, cli: &Cli) -> Result<()> {
+        let started = self.pipeline.set_state(gst::State::Paused);
+        let (state, ..) = self.pipeline.state(PATIENCE);
+        if started.is_err() || state.is_err() {
+            // The bus says why.
+            self.look_after()?;
+            bail!("{} gives no picture", cli.source);
+        }
+        if cli.is_of_file() {
+            self.seek(gst::SeekFlags::FLUSH)?;
+        }
+        self.pipeline.set_state(gst::State::Playing).context("the source does not play")?;
+        Ok(())
+    }
+
+    /// Goes to the beginning. At the end a segment is done, and the stream goes on with the next one.
+    fn seek(&self, flags: gst::SeekFlags) -> Result<()> {
+        let flags = flags | gst::SeekFlags::SEGMENT;
+        let sink = self.streams[0].appsink();
+        sink.seek_simple(flags, gst::ClockTime::ZERO)
+            .context("the file cannot be played from its beginning again")
+    }
+
+    /// Handles what the pipeline has to say.
+    ///
+    /// # Errors
+    /// What went wrong in it.
+    pub fn look_after(&self) -> Result<()> {
+        let bus = self.pipeline.bus().context("a pipeline has a bus")?;
+        let kinds = [
+            gst::MessageType::Error,
+            gst::MessageType::SegmentDone,
+            gst::MessageType::Latency,
+            gst::MessageType::Eos,
+        ];
+        while let Some(message) = bus.timed_pop_filtered(gst::ClockTime::ZERO, &kinds) {
+            match message.view() {
+                gst::MessageView::SegmentDone(_) => self.seek(gst::SeekFlags::empty())?,
+                gst::MessageView::Latency(_) => {
+                    self.pipeline.recalculate_latency().context("no latency can be found")?;
+                }
+                gst::MessageView::Eos(_) => bail!("the source has come to its end"),
+                gst::MessageView::Error(error) => bail!("{}", crate::explain(error)),
+                _ => (),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Broadcast {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
