@@ -54,9 +54,9 @@ pub fn enhance(
             .push(format!("the video ends at {} of {whole}: the file may be damaged", graph.position()));
     }
     // Only the file itself tells what its muxer wrote.
-    match Inventory::of_file(&part) {
-        Ok(kept) => report.losses = held.lost_in(&kept),
-        Err(error) => report.warnings.push(format!("the output cannot be read again: {error:#}")),
+    match held.and_then(|held| Ok(held.lost_in(&Inventory::of_file(&part)?))) {
+        Ok(losses) => report.losses = losses,
+        Err(error) => report.warnings.push(format!("what is lost cannot be told: {error:#}")),
     }
     File::open(&part)
         .and_then(|file| file.sync_all())

@@ -1,6 +1,6 @@
 //! The pipeline of one file: demuxer → per stream restored, copied or dropped → muxer → file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +27,8 @@ pub struct Graph {
     pub streams: Vec<StreamReport>,
     /// How long the file plays, where it says so.
     pub duration: Option<gst::ClockTime>,
+    input: PathBuf,
+    container: Container,
     sources: Vec<gst::Pad>,
     position: Arc<AtomicU64>,
     encoded: Arc<AtomicU64>,
@@ -45,6 +47,8 @@ impl Graph {
             chains: vec![],
             streams: vec![],
             duration: None,
+            input: input.to_owned(),
+            container,
             sources: vec![],
             position: Arc::default(),
             encoded: Arc::default(),
@@ -171,10 +175,12 @@ impl Graph {
         });
     }
 
-    /// What the demuxer told of the file beside its streams, once it has been played.
-    #[must_use]
-    pub fn inventory(&self) -> Inventory {
-        Inventory::of(&self.sources)
+    /// What the input holds beside its streams, once it has been played.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn inventory(&self) -> Result<Inventory> {
+        Inventory::of(&self.input, &self.container, &self.sources)
     }
 
     /// Writes down what the restored streams lost of their pictures, once they have been played.

@@ -1,7 +1,8 @@
-//! What a file holds beside the samples of its streams, as its demuxer tells it: tags, covers, attached files, chapters and
-//! which streams play by default; and what of it another file lacks.
+//! What a file holds beside the samples of its streams: tags, covers, attached files, chapters, which streams play by default,
+//! and what its demuxer does not tell; and what of it another file lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +10,7 @@ use gst::prelude::*;
 
 use crate::container::Container;
 use crate::source::{self, Stream};
+use crate::{boxes, ebml};
 
 /// Tags that tell how a file was made or how it is to be decoded: they change with the encoder and are no loss. The rotation
 /// is in the pictures when they are written.
@@ -42,12 +44,26 @@ pub struct Inventory {
     chapters: usize,
     /// Of each kind of stream, in order, whether it plays by default.
     defaults: BTreeMap<String, Vec<bool>>,
+    /// What the demuxer does not tell.
+    hidden: BTreeSet<String>,
 }
 
 impl Inventory {
-    /// What the demuxer has told at its `pads`.
-    #[must_use]
-    pub fn of(pads: &[gst::Pad]) -> Self {
+    /// What the demuxer has told of a file at its `pads`, and what it has not.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn of(file: &Path, container: &Container, pads: &[gst::Pad]) -> Result<Self> {
+        let mut file = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+        let hidden = match container.demuxer {
+            "qtdemux" => boxes::hidden(&mut file),
+            "matroskademux" => ebml::hidden(&mut file),
+            _ => BTreeSet::new(),
+        };
+        Ok(Self { hidden, ..Self::told(pads) })
+    }
+
+    fn told(pads: &[gst::Pad]) -> Self {
         let mut inventory = Self::default();
         pads.iter().for_each(|pad| inventory.add(pad));
         inventory
@@ -63,7 +79,7 @@ impl Inventory {
         let read = source::open(&pipeline, file, &container).and_then(|mut streams| {
             let pads: Vec<gst::Pad> = streams.iter().map(|stream| stream.source.clone()).collect();
             drain(&pipeline, &mut streams)?;
-            Ok(Self::of(&pads))
+            Self::of(file, &container, &pads)
         });
         pipeline.set_state(gst::State::Null)?;
         read
@@ -77,6 +93,7 @@ impl Inventory {
             let there = |value: &String| kept.tags.get(name).is_some_and(|values| values.contains(value));
             lost.extend(values.iter().filter(|value| !there(value)).map(|value| described(name, value)));
         }
+        lost.extend(self.hidden.difference(&kept.hidden).cloned());
         if self.chapters > kept.chapters {
             lost.push(format!("{} of {} chapters", self.chapters - kept.chapters, self.chapters));
         }
@@ -205,9 +222,9 @@ mod tests {
         list.add::<gst::tags::Title>(&"A film", gst::TagMergeMode::Append);
         list.add::<gst::tags::Encoder>(&"another", gst::TagMergeMode::Append);
         list.add::<gst::tags::Attachment>(&file, gst::TagMergeMode::Append);
-        let held = Inventory::of(&[pad(&tags, false)]);
+        let held = Inventory::told(&[pad(&tags, false)]);
         assert_eq!(held.lost_in(&held), [""; 0]);
-        let kept = Inventory::of(&[pad(&gst::TagList::new(), true)]);
+        let kept = Inventory::told(&[pad(&gst::TagList::new(), true)]);
         assert_eq!(
             held.lost_in(&kept),
             [

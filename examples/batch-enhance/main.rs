@@ -2,12 +2,14 @@
 //!
 //! `cargo run --release -p facerestore-examples --bin batch-enhance -- --input VIDEOS --output RESTORED --jobs 4`
 
+mod boxes;
 mod chain;
 mod cli;
 mod clips;
 mod codec;
 mod colorimetry;
 mod container;
+mod ebml;
 mod enhance;
 mod errors;
 mod graph;

@@ -39,7 +39,9 @@ fn depth_that_is_reduced_is_named() {
     assert!(
         eight["streams"].as_array().unwrap().iter().all(|stream| stream["losses"] == serde_json::json!([]))
     );
-    assert_eq!(eight["losses"], serde_json::json!([]), "nothing is lost of a plain MP4");
+    // The muxer of MP4 writes the date of its own work, so that the input's is the one thing that is lost.
+    let lost = eight["losses"].as_array().unwrap();
+    assert!(lost.iter().all(|loss| loss.as_str().unwrap().starts_with("the tag datetime")), "{lost:?}");
     assert_eq!(decoded_frames(&desk.output("ten.mp4")), 3);
 }
 
