@@ -5,8 +5,12 @@ use gst::prelude::*;
 use crate::container::holds;
 
 /// An encoder of the family of `caps`, with the options for a quality at which its loss is hard to see, and its parser.
-struct Encoder {
-    caps: &'static str,
+#[derive(Debug)]
+pub struct Encoder {
+    /// The media type of what it makes.
+    pub caps: &'static str,
+    /// Whether its caps tell the colours of the video.
+    pub names_colours: bool,
     line: &'static str,
     /// The same for containers that store frames in the order in which they are shown.
     in_order: &'static str,
@@ -14,46 +18,63 @@ struct Encoder {
 
 impl Encoder {
     const fn new(caps: &'static str, line: &'static str) -> Self {
-        Self { caps, line, in_order: line }
+        Self { caps, names_colours: true, line, in_order: line }
+    }
+
+    const fn without_colours(self) -> Self {
+        Self { names_colours: false, ..self }
+    }
+
+    /// The media type of what it makes.
+    #[must_use]
+    pub fn media_type(&self) -> gst::Caps {
+        self.caps.parse().expect("the table's caps are constant")
+    }
+
+    /// Its launch line for a container that `reorders` frames, or does not.
+    #[must_use]
+    pub fn line(&self, reorders: bool) -> &'static str {
+        if reorders { self.line } else { self.in_order }
     }
 }
 
 /// The first that the container holds also serves for the families without an encoder; libav's of MPEG-2 and MPEG-4 part 2
 /// lose frames of some rates without a word, so they are not here.
-const ENCODERS: [Encoder; 7] = [
+static ENCODERS: [Encoder; 7] = [
     Encoder {
         caps: "video/x-h264",
+        names_colours: true,
         line: "x264enc pass=qual quantizer=18 speed-preset=medium ! h264parse",
         in_order: "x264enc pass=qual quantizer=18 speed-preset=medium bframes=0 ! h264parse",
     },
     Encoder {
         caps: "video/x-h265",
+        names_colours: true,
         line: "x265enc option-string=crf=19 speed-preset=medium ! h265parse",
         in_order: "x265enc option-string=crf=19:bframes=0 speed-preset=medium ! h265parse",
     },
     Encoder::new(
         "video/x-vp9",
         "vp9enc end-usage=cq cq-level=20 target-bitrate=100000000 deadline=1000000 cpu-used=3 row-mt=true ! vp9parse",
-    ),
+    )
+    .without_colours(),
     Encoder::new(
         "video/x-vp8",
         "vp8enc end-usage=cq cq-level=8 max-quantizer=24 target-bitrate=50000000 deadline=1000000 cpu-used=2",
     ),
-    Encoder::new("video/x-av1", "av1enc max-quantizer=24 target-bitrate=100000 cpu-used=6 ! av1parse"),
+    Encoder::new("video/x-av1", "av1enc max-quantizer=24 target-bitrate=100000 cpu-used=6 ! av1parse")
+        .without_colours(),
     Encoder::new("image/jpeg", "jpegenc quality=95"),
     Encoder::new("video/x-theora", "theoraenc quality=60"),
 ];
 
-/// The launch line of the encoder for a video of `caps` that goes into `muxer`: of the same family if there is one, else
-/// H.264 or what the container holds. None if it holds none.
+/// The encoder for a video of `caps` that goes into `muxer`: of the same family if there is one, else H.264 or what the
+/// container holds. None if it holds none.
 #[must_use]
-pub fn encoder(caps: &gst::Caps, muxer: &gst::Element, reorders: bool) -> Option<&'static str> {
-    let family =
-        |encoder: &Encoder| -> gst::Caps { encoder.caps.parse().expect("the table's caps are constant") };
-    let mut usable = ENCODERS.iter().filter(|encoder| holds(muxer, &family(encoder))).peekable();
+pub fn encoder(caps: &gst::Caps, muxer: &gst::Element) -> Option<&'static Encoder> {
+    let mut usable = ENCODERS.iter().filter(|encoder| holds(muxer, &encoder.media_type())).peekable();
     let first = usable.peek().copied();
-    let chosen = usable.find(|encoder| family(encoder).can_intersect(caps)).or(first)?;
-    Some(if reorders { chosen.line } else { chosen.in_order })
+    usable.find(|encoder| encoder.media_type().can_intersect(caps)).or(first)
 }
 
 /// The parser that brings a stream of `caps` into the form that `muxer` takes: `Some(None)` when it has that form, `None`

@@ -89,3 +89,13 @@ pub fn holds(muxer: &gst::Element, caps: &gst::Caps) -> bool {
     let mut sinks = templates.iter().filter(|template| template.direction() == gst::PadDirection::Sink);
     sinks.any(|template| template.caps().can_intersect(caps))
 }
+
+/// A new place of `muxer` for a stream of `caps`, if it has one left.
+#[must_use]
+pub fn place(muxer: &gst::Element, caps: &gst::Caps) -> Option<gst::Pad> {
+    let templates = muxer.pad_template_list();
+    let mut fitting = templates.iter().filter(|template| {
+        template.direction() == gst::PadDirection::Sink && template.caps().can_intersect(caps)
+    });
+    fitting.find_map(|template| muxer.request_pad(template, None, Some(caps)))
+}

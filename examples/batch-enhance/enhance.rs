@@ -13,6 +13,7 @@ use crate::cli::Property;
 use crate::clips::Clip;
 use crate::errors;
 use crate::graph::Graph;
+use crate::inventory::Inventory;
 use crate::report::Report;
 
 /// How often the position is told.
@@ -32,12 +33,14 @@ pub fn enhance(
 ) -> Result<Report> {
     let start = Instant::now();
     let part = temporary(&clip.output)?;
-    let graph = Graph::build(&clip.input, &part, properties)?;
+    let mut graph = Graph::build(&clip.input, &part, properties)?;
     let mut report = Report { input: clip.input.clone(), output: clip.output.clone(), ..Report::default() };
     let played = play(&graph, &mut report, progress);
-    for restorer in &graph.restorers {
-        report.add_stats(&restorer.property::<gst::Structure>("stats"));
+    for chain in &graph.chains {
+        report.add_stats(&chain.restorer.property::<gst::Structure>("stats"));
     }
+    graph.note_losses();
+    let held = graph.inventory();
     graph.stop();
     played?;
     // Encoders have been seen to swallow frames without an error.
@@ -49,6 +52,11 @@ pub fn enhance(
         report
             .warnings
             .push(format!("the video ends at {} of {whole}: the file may be damaged", graph.position()));
+    }
+    // Only the file itself tells what its muxer wrote.
+    match held.and_then(|held| Ok(held.lost_in(&Inventory::of_file(&part)?))) {
+        Ok(losses) => report.losses = losses,
+        Err(error) => report.warnings.push(format!("what is lost cannot be told: {error:#}")),
     }
     File::open(&part)
         .and_then(|file| file.sync_all())

@@ -1,15 +1,17 @@
 //! The pipeline of one file: demuxer → per stream restored, copied or dropped → muxer → file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use gst::prelude::*;
 
+use crate::chain::{Chain, unpack};
 use crate::cli::Property;
 use crate::codec;
-use crate::container::{Container, holds};
+use crate::container::{self, Container, holds};
+use crate::inventory::Inventory;
 use crate::report::{Fate, StreamReport};
 use crate::source::{self, Stream};
 use crate::subtitles;
@@ -19,12 +21,15 @@ use crate::subtitles;
 pub struct Graph {
     /// The pipeline.
     pub pipeline: gst::Pipeline,
-    /// The elements that restore, one for each stream of video.
-    pub restorers: Vec<gst::Element>,
+    /// What restores, one for each stream of video.
+    pub chains: Vec<Chain>,
     /// What becomes of the streams.
     pub streams: Vec<StreamReport>,
     /// How long the file plays, where it says so.
     pub duration: Option<gst::ClockTime>,
+    input: PathBuf,
+    container: Container,
+    sources: Vec<gst::Pad>,
     position: Arc<AtomicU64>,
     encoded: Arc<AtomicU64>,
 }
@@ -39,9 +44,12 @@ impl Graph {
         let pipeline = gst::Pipeline::new();
         let mut graph = Self {
             pipeline,
-            restorers: vec![],
+            chains: vec![],
             streams: vec![],
             duration: None,
+            input: input.to_owned(),
+            container,
+            sources: vec![],
             position: Arc::default(),
             encoded: Arc::default(),
         };
@@ -61,6 +69,7 @@ impl Graph {
     ) -> Result<()> {
         let mut streams = source::open(&self.pipeline, input, container)?;
         self.duration = streams.iter().find_map(|stream| stream.pad.query_duration());
+        self.sources = streams.iter().map(|stream| stream.source.clone()).collect();
         ensure!(streams.iter().any(|stream| is_video(&stream.caps)), "it has no video: nothing to restore");
         let line = format!("{} name=mux ! filesink name=file", container.muxer);
         let end = gst::parse::bin_from_description(&line, false)?;
@@ -75,7 +84,7 @@ impl Graph {
             } else {
                 self.copy(stream, &muxer)?
             };
-            self.streams.push(StreamReport { kind, fate });
+            self.streams.push(StreamReport { kind, fate, losses: vec![] });
         }
         for element in self.pipeline.children() {
             element.sync_state_with_parent()?;
@@ -84,7 +93,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Decoder → element → encoder → muxer.
+    /// Decoder → element → encoder → muxer, or nowhere where the container has one place for video and it is taken.
     fn restore(
         &mut self,
         stream: &Stream,
@@ -92,33 +101,29 @@ impl Graph {
         container: &Container,
         properties: &[Property],
     ) -> Result<Fate> {
-        let encoder = codec::encoder(&stream.caps, muxer, container.reorders).context(
+        let encoder = codec::encoder(&stream.caps, muxer).context(
             "its container can hold no video that can be encoded here: install GStreamer's plugins-ugly",
         )?;
-        // A phone's video that lies on its side is set upright: faces are found in it only then, and the muxers forget the tag.
-        let line = format!(
-            "decodebin name=decoder videoconvert name=decoded ! videoflip video-direction=auto \
-             ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 \
-             ! facerestore name=restorer ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 ! videoconvert ! {encoder} ! queue name=end"
-        );
-        let bin = gst::parse::bin_from_description(&line, false)
-            .context("an encoder is missing: run scripts/setup")?;
-        let named = |name: &str| bin.by_name(name).with_context(|| format!("the line names {name}"));
-        let (decoder, decoded, restorer, end) =
-            (named("decoder")?, named("decoded")?, named("restorer")?, named("end")?);
-        for Property { name, value } in properties {
-            set_property(&restorer, name, value)?;
-        }
-        decoder.connect_pad_added(move |decoder, pad| {
-            let sink = decoded.static_pad("sink").expect("a converter has one");
-            if pad.link(&sink).is_err() {
-                gst::element_error!(
-                    decoder,
-                    gst::StreamError::Decode,
-                    ("the video cannot be decoded to pictures")
-                );
-            }
-        });
+        let Some(place) = container::place(muxer, &encoder.media_type()) else {
+            ensure!(!self.chains.is_empty(), "{} has no place for {}", name_of(muxer), encoder.caps);
+            source::add_drain(&self.pipeline, &stream.pad)?;
+            return Ok(Fate::Dropped {
+                reason: format!("the container, as {} writes it, holds one stream of video", name_of(muxer)),
+            });
+        };
+        let line = encoder.line(container.reorders);
+        let number = self.streams.len();
+        let chain = Chain::build(&self.pipeline, &stream.caps, encoder, line, number, properties)?;
+        stream.pad.link(&chain.input)?;
+        self.follow(&chain.restorer)?;
+        self.count_encoded(&chain.output);
+        chain.output.link(&place)?;
+        self.chains.push(chain);
+        Ok(Fate::Restored { encoder: line.split(" ! ").next().unwrap_or(line).to_owned() })
+    }
+
+    /// Keeps the position up to date with what leaves the element.
+    fn follow(&self, restorer: &gst::Element) -> Result<()> {
         let position = self.position.clone();
         let output = restorer.static_pad("src").context("the element has an output")?;
         output.add_probe(gst::PadProbeType::BUFFER, move |pad, probe| {
@@ -133,14 +138,7 @@ impl Graph {
             }
             gst::PadProbeReturn::Ok
         });
-        unpack(&bin, &self.pipeline)?;
-        stream.pad.link(&decoder.static_pad("sink").context("a decoder has an input")?)?;
-        self.count_encoded(&end)?;
-        // The encoder's caps are known from its template alone until frames flow.
-        let encoded = end.static_pad("src").context("a queue has an end")?;
-        link_to(&encoded, muxer)?;
-        self.restorers.push(restorer);
-        Ok(Fate::Restored { encoder: encoder.split(" ! ").next().unwrap_or(encoder).to_owned() })
+        Ok(())
     }
 
     /// Parser → muxer, or nowhere where the container has no place for the stream.
@@ -149,12 +147,7 @@ impl Graph {
         let plain = unescaper.iter().find_map(|element| element.property::<Option<gst::Caps>>("caps"));
         let caps = plain.as_ref().unwrap_or(&stream.caps);
         let Some(parser) = codec::parser(caps, muxer) else {
-            let nowhere = gst::ElementFactory::make("fakesink")
-                .property("async", false)
-                .property("sync", false)
-                .build()?;
-            self.pipeline.add(&nowhere)?;
-            stream.pad.link(&nowhere.static_pad("sink").context("a sink has an input")?)?;
+            source::add_drain(&self.pipeline, &stream.pad)?;
             return Ok(Fate::Dropped {
                 reason: format!(
                     "the container, as {} writes it, cannot hold {}",
@@ -174,14 +167,29 @@ impl Graph {
         Ok(Fate::Copied)
     }
 
-    fn count_encoded(&self, end: &gst::Element) -> Result<()> {
+    fn count_encoded(&self, output: &gst::Pad) {
         let encoded = self.encoded.clone();
-        let pad = end.static_pad("sink").context("a queue has a start")?;
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        output.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
             encoded.fetch_add(1, Ordering::Relaxed);
             gst::PadProbeReturn::Ok
         });
-        Ok(())
+    }
+
+    /// What the input holds beside its streams, once it has been played.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn inventory(&self) -> Result<Inventory> {
+        Inventory::of(&self.input, &self.container, &self.sources)
+    }
+
+    /// Writes down what the restored streams lost of their pictures, once they have been played.
+    pub fn note_losses(&mut self) {
+        for chain in &self.chains {
+            if let Some(stream) = self.streams.get_mut(chain.number) {
+                stream.losses = chain.losses();
+            }
+        }
     }
 
     /// How many frames left the encoders.
@@ -203,35 +211,6 @@ impl Graph {
     }
 }
 
-/// Checks a property before any work begins.
-///
-/// # Errors
-/// When the element has no such property, or not with such a value.
-pub fn set_property(element: &gst::Element, name: &str, value: &str) -> Result<()> {
-    let Some(property) = element.find_property(name) else {
-        bail!("facerestore has no property {name:?}: gst-inspect-1.0 facerestore lists them")
-    };
-    ensure!(
-        property.flags().contains(gst::glib::ParamFlags::WRITABLE),
-        "facerestore's property {name} cannot be set"
-    );
-    let parsed = gst::glib::Value::deserialize(value, property.value_type())
-        .ok()
-        .filter(|parsed| in_range(&property, parsed))
-        .with_context(|| format!("facerestore's property {name} cannot be {value:?}: gst-inspect-1.0 facerestore has its values"))?;
-    element.set_property_from_value(name, &parsed);
-    Ok(())
-}
-
-/// Whether a number is one that the property takes; setting another panics.
-fn in_range(property: &gst::glib::ParamSpec, value: &gst::glib::Value) -> bool {
-    if let Some(range) = property.downcast_ref::<gst::glib::ParamSpecDouble>() {
-        return value.get().is_ok_and(|value: f64| (range.minimum()..=range.maximum()).contains(&value));
-    }
-    let Some(range) = property.downcast_ref::<gst::glib::ParamSpecUInt>() else { return true };
-    value.get().is_ok_and(|value: u32| (range.minimum()..=range.maximum()).contains(&value))
-}
-
 fn is_video(caps: &gst::Caps) -> bool {
     let name = caps.structure(0).map(|media| media.name().as_str());
     name.is_some_and(|name| name.starts_with("video/") || name == "image/jpeg")
@@ -249,22 +228,5 @@ fn link_to(pad: &gst::Pad, muxer: &gst::Element) -> Result<()> {
         .compatible_pad(pad, Some(&caps))
         .with_context(|| format!("{} has no place for {caps}", name_of(muxer)))?;
     pad.link(&sink)?;
-    Ok(())
-}
-
-/// Moves the elements of a bin, with their links, into the pipeline.
-fn unpack(bin: &gst::Bin, pipeline: &gst::Pipeline) -> Result<()> {
-    let elements: Vec<gst::Element> = bin.children();
-    let mut links = Vec::new();
-    for pad in elements.iter().flat_map(|element| element.src_pads()) {
-        links.extend(pad.peer().map(|peer| (pad, peer)));
-    }
-    bin.remove_many(&elements)?;
-    pipeline.add_many(&elements)?;
-    for (from, to) in links {
-        if !from.is_linked() {
-            from.link(&to)?;
-        }
-    }
     Ok(())
 }

@@ -2,18 +2,26 @@
 //!
 //! `cargo run --release -p facerestore-examples --bin batch-enhance -- --input VIDEOS --output RESTORED --jobs 4`
 
+mod boxes;
+mod chain;
 mod cli;
 mod clips;
 mod codec;
+mod colorimetry;
 mod container;
+mod ebml;
 mod enhance;
 mod errors;
 mod graph;
+mod inventory;
 mod master;
+mod picture;
 mod progress;
+mod property;
 mod report;
 mod shard;
 mod source;
+mod sps;
 mod subtitles;
 mod worker;
 
@@ -23,7 +31,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use crate::cli::{Batch, Cli};
+use crate::cli::{Batch, Cli, Property};
 use crate::clips::Clip;
 use crate::errors::DiskFull;
 use crate::master::{Master, Tally};
@@ -98,5 +106,5 @@ fn check_properties(batch: &Batch) -> Result<()> {
     batch
         .properties
         .iter()
-        .try_for_each(|property| graph::set_property(&element, &property.name, &property.value))
+        .try_for_each(|Property { name, value }| property::set_property(&element, name, value))
 }

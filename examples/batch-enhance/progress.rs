@@ -95,6 +95,12 @@ impl Progress {
             if let Fate::Dropped { reason } = &stream.fate {
                 line += &format!("\n  without {}: {reason}", stream.kind);
             }
+            for loss in &stream.losses {
+                line += &format!("\n  lost of {}: {loss}", stream.kind);
+            }
+        }
+        for loss in &report.losses {
+            line += &format!("\n  lost: {loss}");
         }
         for warning in &report.warnings {
             line += &format!("\n  warning: {warning}");

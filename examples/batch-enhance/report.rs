@@ -22,6 +22,8 @@ pub struct Report {
     pub restored_faces: u64,
     /// The streams of the file.
     pub streams: Vec<StreamReport>,
+    /// What the input holds beside its streams and the output lacks.
+    pub losses: Vec<String>,
     /// What went wrong without stopping the work.
     pub warnings: Vec<String>,
     /// How long the work took.
@@ -40,6 +42,8 @@ pub struct StreamReport {
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
+    /// What its pictures lost on the way.
+    pub losses: Vec<String>,
 }
 
 /// What became of a stream.

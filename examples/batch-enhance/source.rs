@@ -20,6 +20,8 @@ const KNOWN: &str = "streams-known";
 pub struct Stream {
     /// Its media type.
     pub caps: gst::Caps,
+    /// The demuxer's pad.
+    pub source: gst::Pad,
     /// The end of the queue.
     pub pad: gst::Pad,
     block: Option<gst::PadProbeId>,
@@ -57,7 +59,7 @@ pub fn open(pipeline: &gst::Pipeline, file: &Path, container: &Container) -> Res
     let found = std::mem::take(&mut *streams.lock().unwrap());
     let streams = found.into_iter().map(|(from, pad, block)| {
         let caps = from.current_caps().unwrap_or_else(|| from.query_caps(None));
-        Stream { caps, pad, block: Some(block) }
+        Stream { caps, source: from, pad, block: Some(block) }
     });
     Ok(streams.collect())
 }
@@ -87,6 +89,18 @@ fn hold_back(
     queue.sync_state_with_parent()?;
     pad.link(&queue.static_pad("sink").context("a queue has a start")?)?;
     Ok((end, block))
+}
+
+/// Lets what comes out of `pad` run into nothing.
+///
+/// # Errors
+/// When the pad is linked already.
+pub fn add_drain(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<()> {
+    let drain =
+        gst::ElementFactory::make("fakesink").property("async", false).property("sync", false).build()?;
+    pipeline.add(&drain)?;
+    pad.link(&drain.static_pad("sink").context("a sink has an input")?)?;
+    Ok(())
 }
 
 fn post_known(demuxer: &gst::Element) {

@@ -5,6 +5,7 @@
 //! GStreamer does take it from [`plugin_folder`].
 
 mod clip;
+mod desk;
 mod frame;
 mod network;
 mod picture;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, streams, tree};
+pub use desk::{Desk, succeeded, text};
 pub use face_detect::Region;
 pub use frame::{FORMATS, Frame};
 pub use network::{lightening, negative, traced};

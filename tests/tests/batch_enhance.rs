@@ -1,67 +1,11 @@
 //! `batch-enhance` as a user runs it: real files of several containers, broken ones, `kill -9`, job arrays, a full disk.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use facerestore_tests::{ClipRecipe, decoded_frames, example, frame_size, negative, streams, tree};
+use facerestore_tests::{ClipRecipe, Desk, decoded_frames, frame_size, streams, succeeded, text, tree};
 use serde_json::Value;
-
-/// Folders for inputs and outputs, and a network that is quick and whose work can be seen.
-struct Desk {
-    folder: tempfile::TempDir,
-    model: PathBuf,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let model = negative(folder.path());
-        Self { folder, model }
-    }
-
-    fn input(&self, name: &str) -> PathBuf {
-        self.folder.path().join("in").join(name)
-    }
-
-    fn output(&self, name: &str) -> PathBuf {
-        self.folder.path().join("out").join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(example("batch-enhance"));
-        command.args([Path::new("--input"), &self.input(""), Path::new("--output"), &self.output("")]);
-        command.arg("--property").arg(format!("model={}", self.model.display()));
-        command.args(["--property", "device=cpu"]).args(arguments);
-        for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "RUST_BACKTRACE"] {
-            command.env_remove(variable);
-        }
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn report(&self, name: &str) -> Value {
-        let text = std::fs::read_to_string(self.output(&format!("{name}.json"))).unwrap();
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn videos(&self) -> Vec<String> {
-        let files = tree(&self.output("")).into_iter().map(|file| file.to_str().unwrap().to_owned());
-        files.filter(|file| !file.ends_with(".json")).collect()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[track_caller]
-fn succeeded(output: &Output) {
-    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
-}
 
 /// Video of the same times, everything else of the same bytes and times, `tolerance` nanoseconds aside.
 #[track_caller]

@@ -1,0 +1,134 @@
+//! `batch-enhance` and the range and colours of a video: what the bitstream says is what the output says, in each container.
+
+use std::path::Path;
+
+use facerestore_tests::{Desk, Recording, init, play_to_end, succeeded};
+use gst::prelude::*;
+
+/// Colorimetries of GStreamer: range (1 full, 2 limited), matrix, transfer, primaries.
+const COLOURS: [(&str, &str); 6] = [
+    ("full-601", "1:4:16:4"),
+    ("full-709", "1:3:5:1"),
+    ("full-2020", "1:6:13:7"),
+    ("limited-601", "bt601"),
+    ("limited-709", "bt709"),
+    ("limited-2020", "bt2020"),
+];
+const CONTAINERS: [(&str, &str); 3] = [("mp4", "mp4mux"), ("mkv", "matroskamux"), ("ts", "mpegtsmux")];
+/// An encoder, its parser and its decoder.
+const H264: [&str; 3] = ["x264enc tune=zerolatency speed-preset=ultrafast", "h264parse", "avdec_h264"];
+const H265: [&str; 3] = ["x265enc tune=zerolatency speed-preset=ultrafast", "h265parse", "avdec_h265"];
+
+/// The parameter set that x264 gives pictures of 64 × 48, limited and of BT.601.
+const SPS: &str = "6742c015da11ec05a830303528000003000800000301e478b175";
+/// The same without the colours but with full range, as phones write it.
+const SPS_RANGE_ALONE: &str = "6742c015da11ec05b528000003000800000301e478b175";
+/// The same without any word on the signal.
+const SPS_SILENT: &str = "6742c015da11ec04a50000030001000003003c8f162ea0";
+
+fn pipeline(line: &str) -> gst::Pipeline {
+    gst::parse::launch(line).unwrap().downcast().unwrap()
+}
+
+/// Two frames in these colours.
+fn make(path: &Path, [encoder, parser, _]: [&str; 3], colorimetry: &str, muxer: &str) {
+    play_to_end(&pipeline(&format!(
+        "videotestsrc num-buffers=2 ! video/x-raw,format=I420,width=64,height=48,colorimetry=(string){colorimetry} \
+         ! {encoder} ! {parser} ! {muxer} ! filesink location={}",
+        path.display()
+    )));
+}
+
+/// Two frames of H.264 that no caps and no container tell the colours of, with `sps` in place of x264's parameter set.
+fn make_with(path: &Path, sps: &str, muxer: &str) {
+    // The caps without colours keep them out of the container.
+    let caps = "video/x-h264,stream-format=byte-stream,alignment=au,width=64,height=48,framerate=30/1";
+    let pipeline = pipeline(&format!(
+        "videotestsrc num-buffers=2 ! video/x-raw,format=I420,width=64,height=48,framerate=30/1 ! {} \
+         ! video/x-h264,stream-format=byte-stream ! capssetter name=sps replace=true caps=\"{caps}\" \
+         ! h264parse ! {muxer} ! filesink location={}",
+        H264[0],
+        path.display()
+    ));
+    let (from, to) = (bytes(SPS), bytes(sps));
+    let pad = pipeline.by_name("sps").unwrap().static_pad("src").unwrap();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
+        let Some(gst::PadProbeData::Buffer(buffer)) = &mut probe.data else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let mut frame = buffer.map_readable().unwrap().to_vec();
+        if let Some(place) = frame.windows(from.len()).position(|window| window == from) {
+            drop(frame.splice(place..place + from.len(), to.iter().copied()));
+        } else {
+            assert!(buffer.flags().contains(gst::BufferFlags::DELTA_UNIT), "another version of x264");
+        }
+        let mut changed = gst::Buffer::from_slice(frame);
+        let meta = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;
+        buffer.copy_into(changed.get_mut().unwrap(), meta, ..).unwrap();
+        *buffer = changed;
+        gst::PadProbeReturn::Ok
+    });
+    play_to_end(&pipeline);
+}
+
+fn bytes(hexadecimal: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hexadecimal.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+    digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit)).collect()
+}
+
+/// The colours that the bitstream itself tells a decoder: the caps of the container, which GStreamer would follow, are left out.
+fn colours(path: &Path, [_, parser, decoder]: [&str; 3]) -> String {
+    let media_type = if parser == "h264parse" { "video/x-h264" } else { "video/x-h265" };
+    let demuxer = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("mp4") => "qtdemux",
+        Some("mkv") => "matroskademux",
+        _ => "tsdemux",
+    };
+    let caps = format!("{media_type},stream-format=byte-stream,alignment=au");
+    let pipeline = pipeline(&format!(
+        "filesrc location={} ! {demuxer} ! {parser} ! {caps} ! capssetter replace=true caps=\"{caps}\" \
+         ! {decoder} ! fakesink name=sink sync=false",
+        path.display()
+    ));
+    let sink = pipeline.by_name("sink").unwrap();
+    let pad = sink.static_pad("sink").unwrap();
+    let seen = Recording::of(&sink, "sink", move |_| pad.current_caps().unwrap());
+    play_to_end(&pipeline);
+    let caps = seen.values().pop().unwrap();
+    caps.structure(0).unwrap().get("colorimetry").unwrap()
+}
+
+#[test]
+fn range_and_colours_of_h264_and_h265_come_through() {
+    init();
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.input("")).unwrap();
+    let mut expected = Vec::new();
+    for (ending, muxer) in CONTAINERS {
+        for (name, colorimetry) in COLOURS {
+            let file = format!("h264-{name}.{ending}");
+            make(&desk.input(&file), H264, colorimetry, muxer);
+            expected.push((file, H264, colorimetry));
+        }
+        let range_alone = format!("h264-range-alone.{ending}");
+        make_with(&desk.input(&range_alone), SPS_RANGE_ALONE, muxer);
+        expected.push((range_alone, H264, "1:4:16:4"));
+        let silent = format!("h264-silent.{ending}");
+        make_with(&desk.input(&silent), SPS_SILENT, muxer);
+        expected.push((silent, H264, "bt601"));
+    }
+    // H.265 differs in its parameter sets alone, and in MP4 the container's word is the wrong one.
+    for (name, colorimetry) in [COLOURS[0], COLOURS[2], COLOURS[4]] {
+        let file = format!("h265-{name}.mp4");
+        make(&desk.input(&file), H265, colorimetry, "mp4mux");
+        expected.push((file, H265, colorimetry));
+    }
+    succeeded(&desk.run(&["--jobs", "2"]));
+    let told: Vec<_> = expected
+        .iter()
+        .map(|(file, codec, _)| (file.as_str(), colours(&desk.output(file), *codec)))
+        .collect();
+    let wanted: Vec<_> =
+        expected.iter().map(|(file, _, colours)| (file.as_str(), (*colours).to_owned())).collect();
+    assert_eq!(told, wanted);
+}
