@@ -1,8 +1,9 @@
 //! One source for all viewers: its picture as it is and restored, each encoded once.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use gst::prelude::*;
 use gst_utils::StreamProducer;
 
@@ -11,7 +12,9 @@ use crate::cli::Cli;
 use crate::sender;
 
 /// How long a source may take to give its first picture.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(30);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked for.
+const POLL: Duration = Duration::from_millis(10);
 
 /// VP8, which every browser decodes, for a picture that must not wait.
 pub fn encoder(kilobits: u32) -> String {
@@ -67,17 +70,24 @@ impl Broadcast {
     }
 
     fn play(&self, cli: &Cli) -> Result<()> {
-        let started = self.pipeline.set_state(gst::State::Paused);
-        let (state, ..) = self.pipeline.state(PATIENCE);
-        if started.is_err() || state.is_err() {
+        let start = Instant::now();
+        let refused = self.pipeline.set_state(gst::State::Paused).is_err();
+        let picture = self.pipeline.by_name("picture").context("the line names picture")?;
+        let input = picture.static_pad("sink").context("a tee has an input")?;
+        // A file can be sought in once it is known what it holds.
+        while cli.is_of_file() && input.current_caps().is_none() {
             // The bus says why.
             self.look_after()?;
-            bail!("{} gives no picture", cli.source);
+            ensure!(!refused && start.elapsed() < PATIENCE, "{} gives no picture", cli.source);
+            std::thread::sleep(POLL);
         }
         if cli.is_of_file() {
             self.seek(gst::SeekFlags::FLUSH)?;
         }
-        self.pipeline.set_state(gst::State::Playing).context("the source does not play")?;
+        if self.pipeline.set_state(gst::State::Playing).is_err() {
+            self.look_after()?;
+            bail!("{} does not play", cli.source);
+        }
         Ok(())
     }
 
@@ -101,7 +111,7 @@ impl Broadcast {
             gst::MessageType::Latency,
             gst::MessageType::Eos,
         ];
-        while let Some(message) = bus.timed_pop_filtered(gst::ClockTime::ZERO, &kinds) {
+        while let Some(message) = bus.pop_filtered(&kinds) {
             match message.view() {
                 gst::MessageView::SegmentDone(_) => self.seek(gst::SeekFlags::empty())?,
                 gst::MessageView::Latency(_) => {

@@ -34,6 +34,11 @@ pub enum ToPage {
         /// Share of detail.
         detail: f64,
     },
+    /// The time that frames are stamped with, as RTP's timestamps count it.
+    Clock {
+        /// Milliseconds now.
+        now: f64,
+    },
     /// The last second.
     Stats {
         /// Faces in the newest frame.
@@ -87,8 +92,7 @@ pub enum FromPage {
         width: u32,
         /// Height of the restored picture in pixels.
         height: u32,
-        /// Milliseconds from a frame's capture, by the sender's clock in RTCP, until it is shown; none before the first
-        /// sender report.
+        /// Milliseconds from a frame's timestamp until it is shown; none before the first [`ToPage::Clock`].
         latency: Option<f64>,
     },
 }

@@ -14,7 +14,8 @@ use super::restoration::Restoration;
 use crate::cli::Cli;
 
 /// VP8 as RTP (RFC 7741), with picture ids, by which a browser knows what it has lost.
-const PAYLOADER: &str = "rtpvp8pay pt=96 picture-id-mode=15-bit \
+/// Timestamps begin at 0, so that the page can tell a frame's age by them.
+const PAYLOADER: &str = "rtpvp8pay pt=96 picture-id-mode=15-bit timestamp-offset=0 \
                          ! application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000";
 /// What comes from a page's camera. Where the element does not keep up, the newest frame counts.
 const FROM_CAMERA: &str = "rtpvp8depay ! vp8dec ! appsink name=arrived sync=false max-buffers=2 drop=true";
@@ -113,6 +114,12 @@ impl Peer {
         self.webrtc.emit_by_name::<()>("add-ice-candidate", &[&line, &candidate]);
     }
 
+    /// The time of the frames that are taken now.
+    pub fn clock(&self) -> Option<ToPage> {
+        let now = self.pipeline.current_running_time()?;
+        Some(ToPage::Clock { now: now.nseconds() as f64 / 1e6 })
+    }
+
     /// Handles what the pipeline has to say.
     ///
     /// # Errors
@@ -120,7 +127,7 @@ impl Peer {
     pub fn look_after(&self) -> Result<()> {
         let bus = self.pipeline.bus().context("a pipeline has a bus")?;
         let kinds = [gst::MessageType::Error, gst::MessageType::Latency];
-        while let Some(message) = bus.timed_pop_filtered(gst::ClockTime::ZERO, &kinds) {
+        while let Some(message) = bus.pop_filtered(&kinds) {
             match message.view() {
                 gst::MessageView::Latency(_) => {
                     self.pipeline.recalculate_latency().context("no latency can be found")?;

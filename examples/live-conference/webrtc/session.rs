@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use tungstenite::error::ProtocolError;
 use tungstenite::{Message, WebSocket};
 
 use super::Call;
@@ -71,6 +72,10 @@ impl<'a> Session<'a> {
                     return Ok(());
                 }
                 Ok(_) => (),
+                // A browser that is closed, or reloads, says no good-bye.
+                Err(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
+                    return Ok(());
+                }
                 Err(tungstenite::Error::Io(error))
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) => return Err(error).context("the page is gone"),
@@ -126,8 +131,8 @@ impl<'a> Session<'a> {
     fn tell(&mut self) -> Result<()> {
         let Some(peer) = &self.peer else { return Ok(()) };
         let (stats, controls) = (self.call.stats(peer), peer.restoration.controls());
-        if let Some(stats) = stats {
-            self.send(&stats)?;
+        for message in [peer.clock(), stats].into_iter().flatten() {
+            self.send(&message)?;
         }
         if controls != self.controls {
             self.controls = controls;
