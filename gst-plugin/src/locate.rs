@@ -2,16 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use restore_core::{LIVE_MODEL_FILE, MODEL_FILE, shipped_places};
+
 use crate::error::StartError;
-
-/// The model used offline when the property `model` is not set.
-pub const DEFAULT_MODEL: &str = "facerestore-fast.safetensors";
-/// The model used in live mode then: a quarter of the pixels, for faces of a call and for more restorations a second.
-pub const DEFAULT_LIVE_MODEL: &str = "facerestore-live.safetensors";
-
-/// How many folders above the plugin's own are searched: enough for `target/release` in a checkout and for
-/// `lib/x86_64-linux-gnu/gstreamer-1.0` under an installation prefix.
-const PARENTS: usize = 4;
 
 /// A file that the element needs.
 #[derive(Debug, Clone, Copy)]
@@ -23,15 +16,15 @@ pub struct Resource {
 }
 
 /// The restoration model of offline mode.
-pub const MODEL: Resource = Resource { property: "model", file: DEFAULT_MODEL };
+pub const MODEL: Resource = Resource { property: "model", file: MODEL_FILE };
 /// The restoration model of live mode.
-pub const LIVE_MODEL: Resource = Resource { property: "model", file: DEFAULT_LIVE_MODEL };
+pub const LIVE_MODEL: Resource = Resource { property: "model", file: LIVE_MODEL_FILE };
 /// The face detector.
 pub const DETECTOR: Resource = Resource { property: "detector", file: face_detect::DETECTOR_FILE };
 
 impl Resource {
-    /// `chosen` (the property's value) if set; else the shipped file, looked for in the folder of `plugin`, in `models`
-    /// below it, and in `models` and `share/facerestore/models` below the four folders above it.
+    /// `chosen` (the property's value) if set; else the shipped file, looked for at the [`shipped_places`] of
+    /// `plugin`.
     ///
     /// # Errors
     /// [`StartError::NoSuchFile`] or [`StartError::NotFound`], with the remedy.
@@ -39,7 +32,7 @@ impl Resource {
         if let Some(path) = chosen {
             return if path.is_file() { Ok(path.to_owned()) } else { Err(self.no_such_file(path)) };
         }
-        let searched = candidates(plugin, self.file);
+        let searched = shipped_places(plugin, self.file);
         match searched.iter().find(|path| path.is_file()) {
             Some(path) => Ok(path.clone()),
             None => Err(StartError::NotFound { file: self.file, searched, remedy: self.remedy() }),
@@ -70,17 +63,6 @@ pub fn plugin_file(factory: Option<gst::ElementFactory>) -> PathBuf {
     let file = file.or_else(|| std::env::current_exe().ok()).unwrap_or_default();
     // Links are followed, so that a plugin linked into GStreamer's folder finds the files beside its real place.
     file.canonicalize().unwrap_or(file)
-}
-
-fn candidates(plugin: &Path, file: &str) -> Vec<PathBuf> {
-    let mut folders = plugin.ancestors().skip(1);
-    let Some(own) = folders.next() else { return Vec::new() };
-    let mut paths = vec![own.join(file), own.join("models").join(file)];
-    for parent in folders.take(PARENTS) {
-        paths.push(parent.join("models").join(file));
-        paths.push(parent.join("share/facerestore/models").join(file));
-    }
-    paths
 }
 
 #[cfg(test)]
@@ -114,7 +96,7 @@ mod tests {
         let text = MODEL.locate(None, &plugin).unwrap_err().to_string();
         for place in ["a/b/c/d/e/f", "a/b/c/d/e/f/models", "a/b/c/d/e/models", "a/b/share/facerestore/models"]
         {
-            let path = root.path().join(place).join(DEFAULT_MODEL);
+            let path = root.path().join(place).join(MODEL_FILE);
             assert!(text.contains(&path.display().to_string()), "{} not in {text}", path.display());
         }
         assert!(text.contains("Set the property `model`"), "{text}");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
-use training::commands::{bench, degrade, enhance, evaluate, iterate, pack, restore, study, train};
+use training::commands::{bench, degrade, doctor, enhance, evaluate, iterate, pack, restore, study, train};
 use training::jobs::interrupt::{self, Outcome};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -33,6 +33,7 @@ enum Command {
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),
+        Command::Doctor(args) => doctor::run(&args).map(|()| Outcome::Finished),
     };
     match result {
         Ok(Outcome::Finished) => ExitCode::SUCCESS,

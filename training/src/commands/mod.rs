@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod degrade;
+pub mod doctor;
 pub mod enhance;
 pub mod evaluate;
 pub mod iterate;

@@ -1,7 +1,6 @@
 //! The paper's two iterations (Eq. 10): x* = f(x) of a data set, how far both trainings are, and what the second one changed.
 
 mod comparison;
-mod digest;
 mod enhance;
 mod enhancement;
 mod error;

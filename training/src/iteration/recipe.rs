@@ -7,8 +7,8 @@ use restore_core::{DiffusionRestorer, Sampler};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::digest::hexadecimal;
 use crate::data::config::DataKind;
+use crate::digest::hexadecimal;
 use crate::picture::{self, PictureError};
 
 /// The file beside the enhanced pictures that says what made them.

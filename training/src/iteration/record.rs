@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::digest::hexadecimal;
+use crate::digest::hexadecimal;
 use crate::picture::{self, PictureError};
 use crate::train::config::{TrainConfig, differences};
 

@@ -3,6 +3,6 @@
 use sha2::{Digest, Sha256};
 
 /// The digest of what `hash` has taken in, in hexadecimal digits.
-pub(super) fn hexadecimal(hash: Sha256) -> String {
+pub(crate) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
