@@ -1,7 +1,9 @@
 //! Files that are there whole or not at all.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::Path;
 
@@ -10,6 +12,12 @@ pub const TEMPORARY_SUFFIX: &str = ".part";
 
 /// Random letters and digits in their names.
 const RANDOM_LENGTH: usize = 6;
+
+/// Bytes of a file's name that its temporary file's name can hold beside its own: file systems allow 255.
+const LONGEST_NAME: usize = 255 - 1 - RANDOM_LENGTH - TEMPORARY_SUFFIX.len();
+
+/// Bytes that are left of a longer name; a hash of all of it follows.
+const KEPT: usize = 200;
 
 /// Writes `bytes` to a hidden temporary file beside `path`, syncs it to the disk and renames it to `path`: whoever looks
 /// sees the old file or the whole new one. A failure removes the temporary file.
@@ -31,7 +39,7 @@ pub fn write_atomically_with(
     let name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut prefix = OsStr::new(".").to_owned();
-    prefix.push(name);
+    prefix.push(temporary_stem(name));
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(TEMPORARY_SUFFIX).rand_bytes(RANDOM_LENGTH);
     // tempfile's files are private; an output file has the permissions that the umask leaves.
@@ -44,13 +52,26 @@ pub fn write_atomically_with(
     Ok(())
 }
 
-/// The name of the file that a temporary file of [`write_atomically`] was to become; `None` when `name` is not one's.
+/// What stands for the file called `name` in the names of its temporary files: the name itself, or, where that is too long for
+/// it, its beginning and a hash.
 #[must_use]
-pub fn temporary_target(name: &OsStr) -> Option<&OsStr> {
-    let target = name.to_str()?.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
-    let (target, random) = target.split_at_checked(target.len().checked_sub(RANDOM_LENGTH)?)?;
-    (!target.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-        .then_some(OsStr::new(target))
+pub fn temporary_stem(name: &OsStr) -> Cow<'_, OsStr> {
+    if name.len() <= LONGEST_NAME {
+        return Cow::Borrowed(name);
+    }
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let mut kept: String = name.to_string_lossy().into_owned();
+    kept.truncate(kept.floor_char_boundary(KEPT));
+    Cow::Owned(format!("{kept}~{:016x}", hasher.finish()).into())
+}
+
+/// The [stem](temporary_stem) in the name of a temporary file of [`write_atomically`]; `None` when `name` is not one's.
+#[must_use]
+pub fn stem_of_temporary(name: &OsStr) -> Option<&OsStr> {
+    let stem = name.to_str()?.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
+    let (stem, random) = stem.split_at_checked(stem.len().checked_sub(RANDOM_LENGTH)?)?;
+    (!stem.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(OsStr::new(stem))
 }
 
 #[cfg(test)]
@@ -65,7 +86,7 @@ mod tests {
             let entries = std::fs::read_dir(folder.path()).unwrap();
             let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(names.len(), 1);
-            assert_eq!(temporary_target(&names[0]), path.file_name());
+            assert_eq!(stem_of_temporary(&names[0]), path.file_name());
             file.write_all(b"whole")
         })
         .unwrap();
@@ -73,7 +94,28 @@ mod tests {
         for other in
             ["a.pngAbCdEf.part", ".a.pngAbCdEf", ".a.part", ".AbCdEf.part", ".a.pngAb-dEf.part", ".é.part"]
         {
-            assert_eq!(temporary_target(OsStr::new(other)), None, "{other}");
+            assert_eq!(stem_of_temporary(OsStr::new(other)), None, "{other}");
         }
+    }
+
+    /// 255 bytes are what a name can have; its temporary file's has no more, and is told from that of another such name.
+    #[test]
+    fn the_longest_names_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["a.png", "b.png"].map(|ending| "é".repeat(125) + ending);
+        for name in &names {
+            assert_eq!(name.len(), 255);
+            let path = folder.path().join(name);
+            write_atomically_with(&path, |file| {
+                let entries = std::fs::read_dir(folder.path()).unwrap();
+                let temporary = entries.map(|entry| entry.unwrap().file_name());
+                let temporary = temporary.filter_map(|name| stem_of_temporary(&name).map(OsStr::to_owned));
+                assert_eq!(temporary.collect::<Vec<_>>(), [temporary_stem(OsStr::new(name))]);
+                file.write_all(name.as_bytes())
+            })
+            .unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), name.as_bytes());
+        }
+        assert_ne!(temporary_stem(OsStr::new(&names[0])), temporary_stem(OsStr::new(&names[1])));
     }
 }

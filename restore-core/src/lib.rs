@@ -24,7 +24,9 @@ mod shipped;
 mod torchscript;
 mod unet;
 
-pub use atomic::{TEMPORARY_SUFFIX, temporary_target, write_atomically, write_atomically_with};
+pub use atomic::{
+    TEMPORARY_SUFFIX, stem_of_temporary, temporary_stem, write_atomically, write_atomically_with,
+};
 pub use bytes::{tensor_from_bytes, tensor_to_bytes};
 pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;

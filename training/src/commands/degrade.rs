@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::degradation::{Degradation, DegradationParams, SHARES, Strength};
 use crate::jobs::conclusion::conclude;
-use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::files::{Job, Jobs, Naming, unreadable};
 use crate::jobs::progress;
 use crate::picture::contact_sheet::{Heading, Tile, contact_sheet};
 use crate::picture::{self, PictureError};
@@ -133,7 +133,8 @@ fn degrade_folder(args: &DegradeArgs, recipe: &Degradation, output: &Path) -> an
         lines.remove(&format!("{}.png", job.name));
     }
     write_records(&records, &lines)?;
-    let failures: Vec<String> = failures.into_iter().map(|(_, message)| message).collect();
+    let mut failures: Vec<String> = failures.into_iter().map(|(_, message)| message).collect();
+    failures.extend(unreadable(&args.input)?);
     Ok(conclude("degraded", &jobs, &failures, output)?)
 }
 

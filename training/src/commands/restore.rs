@@ -9,7 +9,7 @@ use restore_core::DiffusionRestorer;
 use super::restorer_args::RestorerArgs;
 use crate::jobs::batches::Stages;
 use crate::jobs::conclusion::conclude;
-use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::files::{Job, Jobs, Naming, unreadable};
 use crate::jobs::{progress, reason};
 use crate::picture;
 use crate::restore::restore_aligned;
@@ -20,10 +20,12 @@ const BATCH: usize = 8;
 
 /// Restore the faces of photos, or pictures that are aligned faces
 ///
-/// Results are PNG files of the input's name and size, in a tree like the input folder's. Only what the network
-/// changed is added, so detail finer than its crop stays.
+/// Results have the input's name and size, in a tree like the input folder's. Only what the network changed is added, so detail
+/// finer than its crop stays.
 ///
-/// A photo without a face is written as it is. An interrupted run goes on where it was when started again:
+/// A photo keeps its format (PNG, or JPEG at quality 95; WebP, TIFF and BMP become PNG), bit depth, transparency, grey, colour
+/// profile, EXIF data and orientation, and what follows a JPEG's picture, such as a phone's film. One without a face is copied
+/// byte for byte. Aligned faces become PNG files of 8-bit RGB. An interrupted run goes on where it was when started again:
 /// pictures that are in the output folder already are left alone. Broken pictures are skipped and named at the
 /// end; the exit code is then 1.
 #[derive(Debug, Args)]
@@ -74,15 +76,17 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         "this idm was built without the feature `detect`, so it finds no faces in photos: pass --aligned for \
          aligned faces, or build it with default features"
     );
-    let jobs = Jobs::find(&args.input, &args.output, Naming::Png)?;
+    let naming = if args.aligned { Naming::PngApart } else { Naming::Same };
+    let jobs = Jobs::find(&args.input, &args.output, naming)?;
     let model = args.restorer.choice();
     let mut restorer = model.restorer(&model.checkpoint()?, args.steps)?;
     restorer.set_detail(f64::from(args.detail));
-    let failures = match args.aligned {
+    let mut failures = match args.aligned {
         #[cfg(feature = "detect")]
         false => restore_photos(args, &restorer, &jobs.missing)?,
         _ => restore_faces(args, &restorer, &jobs)?,
     };
+    failures.extend(unreadable(&args.input)?);
     Ok(conclude("restored", &jobs, &failures, &args.output)?)
 }
 
@@ -131,6 +135,8 @@ fn restore_photos(
     use face_detect::{DETECTOR_FILE, PasteOptions};
     use face_restore::{PhotoFinder, PhotoRestorer, every_face};
 
+    use crate::jobs::files::copy;
+
     let beside_model = || args.restorer.model.with_file_name(DETECTOR_FILE);
     let detector = args.detector.clone().unwrap_or_else(beside_model);
     let finder = PhotoFinder::open(&detector, every_face())?;
@@ -141,7 +147,10 @@ fn restore_photos(
     for job in jobs {
         match restore_photo(&mut photos, job, seed_for(args.seed, &job.name)) {
             Ok((restored, note)) => {
-                picture::write(&job.output, &restored)?;
+                match restored {
+                    Some(bytes) => picture::write_atomically(&job.output, &bytes)?,
+                    None => copy(&job.input, &job.output)?,
+                }
                 bar.suspend(|| println!("{}: {note}", job.input.display()));
             }
             Err(message) => failures.push(message),
@@ -152,16 +161,19 @@ fn restore_photos(
     Ok(failures)
 }
 
-/// The restored photo and what became of its faces, or what is wrong with it: one photo does not end a folder.
+/// The file of the restored photo, none where nothing is to change, and what became of its faces; or what is wrong with it: one
+/// photo does not end a folder.
 #[cfg(feature = "detect")]
 fn restore_photo(
     photos: &mut face_restore::PhotoRestorer,
     job: &Job,
     seed: u64,
-) -> Result<(RgbImage, String), String> {
+) -> Result<(Option<Vec<u8>>, String), String> {
+    use crate::picture::PictureFile;
     use face_restore::{PhotoReport, RgbPicture};
 
-    let photo = picture::read(&job.input).map_err(|error| reason(&error))?;
+    let file = PictureFile::open(&job.input).map_err(|error| reason(&error))?;
+    let photo = file.to_rgb();
     let (width, height) = photo.dimensions();
     let restored = RgbPicture::from_bytes(width, height, photo.as_raw()).and_then(|mut restored| {
         let report = photos.restore(&mut restored, seed)?;
@@ -169,13 +181,19 @@ fn restore_photo(
     });
     let (bytes, report) = restored.map_err(|error| format!("{}: {error}", job.input.display()))?;
     let note = match report {
-        PhotoReport { restored: 0, degenerate: 0 } => "no face found, written as it is".to_owned(),
+        PhotoReport { restored: 0, degenerate: 0 } => "no face found, copied as it is".to_owned(),
         PhotoReport { restored: 1, degenerate: 0 } => "1 face".to_owned(),
         PhotoReport { restored, degenerate: 0 } => format!("{restored} faces"),
         PhotoReport { restored, degenerate } => {
             format!("{restored} faces; {degenerate} more left as they are, whose landmarks are no face's")
         }
     };
+    // A format that is not written here cannot be copied under a name of PNG.
+    if report.restored == 0 && job.input.file_name() == job.output.file_name() {
+        return Ok((None, note));
+    }
     let restored = RgbImage::from_raw(width, height, bytes);
-    Ok((restored.ok_or_else(|| format!("{}: its size changed", job.input.display()))?, note))
+    let restored = restored.ok_or_else(|| format!("{}: its size changed", job.input.display()))?;
+    let bytes = file.encode(&restored).map_err(|error| format!("{}: {error}", job.input.display()))?;
+    Ok((Some(bytes), note))
 }

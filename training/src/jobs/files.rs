@@ -15,7 +15,7 @@ pub enum FilesError {
     #[error("cannot find {}", .0.display())]
     NotFound(PathBuf),
     /// Nothing to do.
-    #[error("no PNG or JPEG pictures in {}", .0.display())]
+    #[error("no PNG or JPEG pictures, nor WebP, TIFF or BMP, in {}", .0.display())]
     Empty(PathBuf),
     /// Two pictures of the same name up to the ending.
     #[error("{} and {} would both become {}: rename one of them", first.display(), second.display(), output.display())]
@@ -65,9 +65,11 @@ pub struct Job {
 /// How results are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// As their pictures, with the ending `.png`.
+    /// As their pictures, with the ending `.png`: what is looked up again by the name without its ending.
     Png,
-    /// As their pictures.
+    /// The same, but with `.png` behind the ending where several pictures have one name up to it.
+    PngApart,
+    /// As their pictures; those of formats that are not written here are PNG files ([`picture::result_name`]).
     Same,
 }
 
@@ -112,12 +114,21 @@ impl Jobs {
             return Err(FilesError::Empty(input.to_owned()));
         }
         ensure_apart(source, output, folder)?;
+        let mut stems: HashMap<PathBuf, usize> = HashMap::new();
+        for file in &files {
+            *stems.entry(file.with_extension("")).or_default() += 1;
+        }
         let mut seen: HashMap<PathBuf, &Path> = HashMap::with_capacity(files.len());
         let mut all = Vec::with_capacity(files.len());
         for file in &files {
             let result = match naming {
-                Naming::Png => file.with_extension("png"),
-                Naming::Same => file.clone(),
+                Naming::PngApart if stems.get(&file.with_extension("")).is_some_and(|&count| count > 1) => {
+                    let mut name = file.clone().into_os_string();
+                    name.push(".png");
+                    name.into()
+                }
+                Naming::Png | Naming::PngApart => file.with_extension("png"),
+                Naming::Same => picture::result_name(file),
             };
             let output = output.join(&result);
             if let Some(other) = seen.insert(result, file) {
@@ -158,6 +169,22 @@ impl Jobs {
     pub fn done_before(&self) -> usize {
         self.all.len() - self.missing.len()
     }
+}
+
+/// The pictures below the folder `input` that are of formats that cannot be read here, each as a message: they are not passed
+/// over in silence.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn unreadable(input: &Path) -> Result<Vec<String>, FilesError> {
+    if !input.is_dir() {
+        return Ok(Vec::new());
+    }
+    let files = picture::list_unreadable(input)?;
+    let message = |file: PathBuf| {
+        format!("{}: its format cannot be read here; convert it to PNG or JPEG", input.join(file).display())
+    };
+    Ok(files.into_iter().map(message).collect())
 }
 
 /// Results must not become inputs of the next run: `output` may not lie in `source`, or not be `source` itself when only

@@ -19,7 +19,7 @@ const STEP_OF_8_BITS: i32 = 257;
 pub struct PictureFile(Decoded);
 
 impl PictureFile {
-    /// Reads a PNG or JPEG file, whatever its name.
+    /// Reads a file, whatever its name.
     ///
     /// # Errors
     /// As [`picture::read`](super::read()).
@@ -33,7 +33,8 @@ impl PictureFile {
         self.0.picture.to_rgb8()
     }
 
-    /// A file of the same format with the colours of `changed`, upright RGB of the same size.
+    /// A file of the same format (PNG for what is neither PNG nor JPEG) with the colours of `changed`, upright RGB of the same
+    /// size. What followed a JPEG's picture follows it again.
     ///
     /// JPEG is written at quality 95 without chroma subsampling. A grey picture stays grey (Rec. 709 luma of
     /// `changed`), transparency stays as it is, and 16-bit values change by `changed` less [`to_rgb`](Self::to_rgb),
@@ -53,6 +54,8 @@ impl PictureFile {
             _ => self.write(&picture, PngEncoder::new(&mut bytes)),
         }
         .map_err(|error| encode_error(picture.width(), picture.height(), &error))?;
+        // A phone's film, for one, counts from the file's end.
+        bytes.extend_from_slice(&self.0.trailing);
         Ok(bytes)
     }
 

@@ -8,7 +8,13 @@ use walkdir::WalkDir;
 use super::error::PictureError;
 
 /// File name endings, in lower case, of the pictures that [`list`] finds and [`read`](super::read()) understands.
-pub const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+pub const EXTENSIONS: [&str; 9] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "tif", "tiff", "bmp"];
+
+/// Those of them that are read and not written: a result of such a picture is PNG.
+const READ_ONLY: [&str; 4] = ["webp", "tif", "tiff", "bmp"];
+
+/// Endings of pictures that cannot be read here.
+const UNREADABLE: [&str; 9] = ["gif", "avif", "heic", "heif", "jxl", "jp2", "psd", "dng", "raw"];
 
 /// The picture files directly in `folder`, by their name's ending, sorted by name. Hidden files are left out.
 ///
@@ -49,6 +55,16 @@ pub fn list_other_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     Ok(files)
 }
 
+/// The files anywhere below `folder` that are pictures by their names and cannot be read here, like [`list_tree`].
+///
+/// # Errors
+/// As [`list_tree`].
+pub fn list_unreadable(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
+    let mut files = visible_files(folder)?;
+    files.retain(|file| extension(file).is_some_and(|ending| UNREADABLE.contains(&ending.as_str())));
+    Ok(files)
+}
+
 fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
     let mut files = Vec::new();
@@ -69,6 +85,17 @@ fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     }
     files.sort();
     Ok(files)
+}
+
+/// The name of the result of the picture `file` that keeps its format where that is written here: `file` itself, or with `.png`
+/// behind its own ending.
+#[must_use]
+pub fn result_name(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    if extension(file).is_some_and(|ending| READ_ONLY.contains(&ending.as_str())) {
+        name.push(".png");
+    }
+    name.into()
 }
 
 /// The file's name without folder and ending, the name of a face in reports and for seeds.

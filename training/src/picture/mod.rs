@@ -3,6 +3,7 @@
 pub mod contact_sheet;
 mod error;
 mod file;
+mod jpeg;
 mod listing;
 mod output;
 mod read;
@@ -10,7 +11,9 @@ mod resize;
 
 pub use error::PictureError;
 pub use file::PictureFile;
-pub use listing::{EXTENSIONS, find, list, list_other_files, list_tree, name, stem};
+pub use listing::{
+    EXTENSIONS, find, list, list_other_files, list_tree, list_unreadable, name, result_name, stem,
+};
 pub use output::{
     Format, JPEG_QUALITY, encode, prepare_output_folder, prepare_outputs, write, write_atomically,
 };

@@ -1,5 +1,6 @@
 //! Files written whole or not at all, pictures above all, and the folders that they are written to.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -80,16 +81,16 @@ pub fn prepare_output_folder(folder: &Path) -> Result<(), PictureError> {
 /// # Errors
 /// [`PictureError::Write`] when a folder cannot be made or read.
 pub fn prepare_outputs<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), PictureError> {
-    let mut folders: BTreeMap<&Path, HashSet<&OsStr>> = BTreeMap::new();
+    let mut folders: BTreeMap<&Path, HashSet<Cow<'_, OsStr>>> = BTreeMap::new();
     for file in files {
         if let (Some(folder), Some(name)) = (file.parent(), file.file_name()) {
-            folders.entry(folder).or_default().insert(name);
+            folders.entry(folder).or_default().insert(restore_core::temporary_stem(name));
         }
     }
     for (folder, names) in folders {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         make_and_clear(folder, |name| {
-            restore_core::temporary_target(name).is_some_and(|name| names.contains(name))
+            restore_core::stem_of_temporary(name).is_some_and(|stem| names.contains(stem))
         })?;
     }
     Ok(())

@@ -7,8 +7,9 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use super::error::PictureError;
+use super::jpeg::end_of_picture;
 
-/// Reads a PNG or JPEG file, whatever its name, as 8-bit RGB. Grey becomes RGB, 16 bits become 8, an
+/// Reads a PNG, JPEG, WebP, TIFF or BMP file (of an animation or several pages the first), whatever its name, as 8-bit RGB. Grey becomes RGB, 16 bits become 8, an
 /// alpha channel is dropped, and the camera's orientation (EXIF) is applied.
 ///
 /// # Errors
@@ -23,7 +24,7 @@ pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
 pub(super) struct Decoded {
     /// Its pixels, upright.
     pub picture: DynamicImage,
-    /// PNG or JPEG.
+    /// What it is by its content.
     pub format: ImageFormat,
     /// The turn that was applied.
     pub orientation: Orientation,
@@ -31,9 +32,11 @@ pub(super) struct Decoded {
     pub icc_profile: Option<Vec<u8>>,
     /// The camera's notes as they are in the file.
     pub exif: Option<Vec<u8>>,
+    /// What follows the end of a JPEG's picture.
+    pub trailing: Vec<u8>,
 }
 
-/// Reads a PNG or JPEG file, whatever its name. Errors are those of
+/// Reads a file as [`read`] does, whatever its name. Errors are those of
 /// [`read`].
 pub(super) fn decode(path: &Path) -> Result<Decoded, PictureError> {
     let failed = |source| PictureError::Read { path: path.to_owned(), source };
@@ -41,8 +44,10 @@ pub(super) fn decode(path: &Path) -> Result<Decoded, PictureError> {
     let bytes = std::fs::read(path).map_err(failed)?;
     let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(failed)?;
     let format = reader.format();
-    if format == Some(ImageFormat::Jpeg) && !is_whole_jpeg(&bytes) {
-        return Err(content("it is cut off: the end of its picture is missing".to_owned()));
+    let mut trailing = Vec::new();
+    if format == Some(ImageFormat::Jpeg) {
+        let cut_off = || content("it is cut off: the end of its picture is missing".to_owned());
+        trailing = bytes[end_of_picture(&bytes).ok_or_else(cut_off)?..].to_vec();
     }
     let decoded = reader.into_decoder().and_then(|mut decoder| {
         let orientation = decoder.orientation()?;
@@ -58,15 +63,5 @@ pub(super) fn decode(path: &Path) -> Result<Decoded, PictureError> {
         return Err(content("it has no pixels".to_owned()));
     }
     let format = format.ok_or_else(|| content("its format is unknown".to_owned()))?;
-    Ok(Decoded { picture, format, orientation, icc_profile, exif })
-}
-
-/// Whether the last scan of a JPEG file has an end. The decoder makes a picture of a file that is cut off, with grey for what
-/// is missing. Within a scan a byte 0xFF is always followed by 0 or a restart marker (ITU-T T.81, B.1.1.5), so that
-/// markers found there are real.
-fn is_whole_jpeg(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: [u8; 2] = [0xff, 0xda];
-    const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
-    let last_scan = bytes.windows(2).rposition(|pair| pair == START_OF_SCAN);
-    last_scan.is_some_and(|scan| bytes[scan..].windows(2).any(|pair| pair == END_OF_IMAGE))
+    Ok(Decoded { picture, format, orientation, icc_profile, exif, trailing })
 }

@@ -321,6 +321,70 @@ fn photos_change_at_their_faces_only() {
     );
 }
 
+/// Depth, transparency, format and what follows a JPEG's picture are kept; without a face all bytes are. What cannot be read is
+/// named, and ends nothing.
+#[cfg(feature = "detect")]
+#[test]
+fn photos_keep_what_their_files_hold() {
+    use image::{ColorType, DynamicImage, ImageFormat};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (photos, output) = (folder.path().join("photos"), folder.path().join("out"));
+    std::fs::create_dir(&photos).unwrap();
+    let portrait = DynamicImage::ImageRgb8(picture::read(&test_data("astronaut.png")).unwrap());
+    let mut deep = portrait.to_rgba16();
+    deep.enumerate_pixels_mut().for_each(|(x, y, pixel)| pixel[3] = (x * 90 + y) as u16);
+    deep.save(photos.join("deep.png")).unwrap();
+    portrait.save(photos.join("raster.BMP")).unwrap();
+    let film = b"ftypmp42: a film behind the picture, \xff\xda and all";
+    let with_film = |name: &str, picture: &DynamicImage| {
+        let path = photos.join(name);
+        picture.save_with_format(&path, ImageFormat::Jpeg).unwrap();
+        let bytes = [std::fs::read(&path).unwrap(), film.to_vec()].concat();
+        std::fs::write(&path, bytes).unwrap();
+    };
+    with_film("motion.jfif", &portrait);
+    // 250 bytes: longer than a temporary file's name can hold beside its own.
+    let long = format!("{}.jpg", "suit ".repeat(50).split_at(246).0);
+    with_film(&long, &portrait.crop_imm(0, 300, 200, 200));
+    std::fs::write(photos.join("phone.HEIC"), b"ftypheic").unwrap();
+
+    let model = untrained_model(folder.path(), false);
+    let detector = crate::common::repository().join("models/face_detection_yunet_2023mar.onnx");
+    let arguments: [&dyn AsRef<OsStr>; 11] = [
+        &"restore",
+        &"--model",
+        &model,
+        &"--input",
+        &photos,
+        &"--output",
+        &output,
+        &"--detector",
+        &detector,
+        &"--device",
+        &"cpu",
+    ];
+    failed(&idm(&arguments), &["phone.HEIC", "convert it", "1 of 4 pictures could not be restored"]);
+
+    assert_eq!(names(&output), ["deep.png", "motion.jfif", "raster.BMP.png", long.as_str()]);
+    let bytes = |folder: &Path, name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert!(bytes(&output, &long) == bytes(&photos, &long), "a photo without a face is not copied");
+    let restored = image::open(output.join("deep.png")).unwrap();
+    assert_eq!(restored.color(), ColorType::Rgba16);
+    let restored = restored.to_rgba16();
+    assert!(restored.pixels().zip(deep.pixels()).all(|(a, b)| a[3] == b[3]), "transparency changed");
+    assert!(restored.get_pixel(225, 115) != deep.get_pixel(225, 115), "the face is as it was");
+    assert!(restored.get_pixel(40, 480) == deep.get_pixel(40, 480), "16 bits became 8");
+    let motion = bytes(&output, "motion.jfif");
+    assert!(
+        motion.starts_with(&[0xff, 0xd8]) && motion.ends_with(film),
+        "the film behind the picture is lost"
+    );
+    assert!(motion != bytes(&photos, "motion.jfif"), "the face is as it was");
+    let raster = image::open(output.join("raster.BMP.png")).unwrap();
+    assert_eq!((raster.width(), raster.height()), (512, 512));
+}
+
 /// A child's face before the cheek of a larger one, whose masks overlap.
 #[cfg(feature = "detect")]
 fn overlapping_faces() -> RgbImage {

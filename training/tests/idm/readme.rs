@@ -39,7 +39,7 @@ fn the_walk_through_every_command_works_as_printed() {
         "report/report.json",
         "iterate/model.safetensors",
         "iterate/iterations.md",
-        "restored/biden.png",
+        "restored/biden.jpg",
     ] {
         let file = folder.path().join("runs/readme").join(file);
         assert!(file.metadata().is_ok_and(|data| data.len() > 0), "{} is missing", file.display());

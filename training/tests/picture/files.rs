@@ -28,7 +28,7 @@ fn unreadable_pictures_are_named_with_the_reason() {
         ("text.jpg", b"This is no picture.", "not a readable picture"),
         ("cut.png", &whole[..whole.len() / 2], "not a readable picture"),
         ("cut.jpg", &photo[..300], "not a readable picture"),
-        ("drawing.gif", b"GIF89a\x01\0\x01\0\0\0\0;", "PNG and JPEG"),
+        ("drawing.gif", b"GIF89a\x01\0\x01\0\0\0\0;", "PNG, JPEG, WebP"),
     ];
     for (name, bytes, reason) in cases {
         let file = folder.path().join(name);
@@ -71,13 +71,14 @@ fn any_colour_type_is_read_as_rgb_and_turned_upright() {
 #[test]
 fn folders_are_listed_by_name_without_other_files() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["b.PNG", "a.jpeg", "c.jpg", ".hidden.png", "notes.txt"] {
+    for name in ["b.PNG", "a.jpeg", "c.jpg", "d.TIFF", ".hidden.png", "notes.txt", "e.heic"] {
         std::fs::write(folder.path().join(name), b"").unwrap();
     }
     std::fs::create_dir(folder.path().join("folder.png")).unwrap();
     let listed = picture::list(folder.path()).unwrap();
     let listed: Vec<_> = listed.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-    assert_eq!(listed, ["a.jpeg", "b.PNG", "c.jpg"]);
+    assert_eq!(listed, ["a.jpeg", "b.PNG", "c.jpg", "d.TIFF"]);
+    assert_eq!(picture::list_unreadable(folder.path()).unwrap(), [PathBuf::from("e.heic")]);
 }
 
 #[test]
