@@ -43,6 +43,11 @@ pub fn enhance(
     let held = graph.inventory();
     graph.stop();
     played?;
+    ensure!(
+        report.failures == 0 || report.restored_faces > 0,
+        "no face could be restored: {}",
+        report.warnings.first().map_or("each frame failed", String::as_str)
+    );
     // Encoders have been seen to swallow frames without an error.
     let encoded = graph.encoded();
     ensure!(encoded >= report.frames, "the encoder gave {encoded} of {} frames", report.frames);
@@ -73,9 +78,12 @@ fn play(graph: &Graph, report: &mut Report, progress: impl Fn(gst::ClockTime) ->
     let kinds = [gst::MessageType::Eos, gst::MessageType::Error, gst::MessageType::Warning];
     // A failed change of state posts an error.
     let started = graph.pipeline.set_state(gst::State::Playing);
-    let deadline = |failed: bool| if failed { gst::ClockTime::ZERO } else { PROGRESS };
     loop {
-        let message = bus.timed_pop_filtered(deadline(started.is_err()), &kinds);
+        let message = if started.is_err() {
+            bus.pop_filtered(&kinds)
+        } else {
+            bus.timed_pop_filtered(PROGRESS, &kinds)
+        };
         match message.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::Eos(_)) => return Ok(()),
             Some(gst::MessageView::Error(error)) => return Err(errors::of(error)),

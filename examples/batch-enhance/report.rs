@@ -20,6 +20,8 @@ pub struct Report {
     pub faces: u64,
     /// Those that were restored.
     pub restored_faces: u64,
+    /// Frames that passed as they were because something failed.
+    pub failures: u64,
     /// The streams of the file.
     pub streams: Vec<StreamReport>,
     /// What the input holds beside its streams and the output lacks.
@@ -77,6 +79,7 @@ impl Report {
         self.frames += count("frames");
         self.faces += count("faces");
         self.restored_faces += count("restored-faces");
+        self.failures += count("failures");
         self.stats.push(stats.iter().map(|(name, value)| (name.to_string(), json(value))).collect());
     }
 

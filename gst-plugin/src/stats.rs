@@ -28,6 +28,7 @@ pub struct Stats {
     bypassed_frames: u64,
     late_frames: u64,
     failures: u64,
+    failures_in_a_row: u64,
     stages: [StageTime; STAGES.len()],
     worker: StageTime,
     detail_age: StageTime,
@@ -59,10 +60,13 @@ impl Stats {
         self.tracks += plan.changes.appeared.len() as u64;
         self.restored_faces += plan.changes.restored.len() as u64;
         match outcome {
-            Outcome::Changed => (),
+            Outcome::Changed => self.failures_in_a_row = 0,
             Outcome::Bypassed => self.bypassed_frames += 1,
             Outcome::Late => self.late_frames += 1,
-            Outcome::Failed => self.failures += 1,
+            Outcome::Failed => {
+                self.failures += 1;
+                self.failures_in_a_row += 1;
+            }
         }
         for (stage, time) in self.stages.iter_mut().zip(plan.timings.all()) {
             time.into_iter().for_each(|time| stage.add(time));
@@ -83,6 +87,12 @@ impl Stats {
     #[must_use]
     pub fn failures(&self) -> u64 {
         self.failures
+    }
+
+    /// Frames that failed since the last one in which faces were restored.
+    #[must_use]
+    pub fn failures_in_a_row(&self) -> u64 {
+        self.failures_in_a_row
     }
 
     /// Frames that went through restoration's decision in time, and those that were too late: for QoS messages.

@@ -59,10 +59,12 @@ impl Default for TorchScriptOptions {
     }
 }
 
-/// Restores faces with a scripted network, in fp32, which every export runs in; the seeds are ignored.
+/// Restores faces with a scripted network, in the precision of its weights; the seeds are ignored.
 pub struct TorchScriptRestorer {
     options: TorchScriptOptions,
     device: Device,
+    /// The kind of its weights, and so of what it takes.
+    kind: Kind,
     /// One caller at a time: a scripted module is not `Sync`.
     network: Mutex<Network>,
 }
@@ -75,10 +77,11 @@ struct Network {
 }
 
 impl TorchScriptRestorer {
-    /// Loads a TorchScript file.
+    /// Loads a TorchScript file, and tries the network on a grey face: one that cannot restore any face would leave a whole video
+    /// as it was. Such a file is a program: it can do whatever this process can.
     ///
     /// # Errors
-    /// [`RestoreError::Io`] when it cannot be read, [`RestoreError::Model`] when it is not TorchScript,
+    /// [`RestoreError::Io`] when it cannot be read, [`RestoreError::Model`] when it is not TorchScript or fails on that face,
     /// [`RestoreError::Device`] when the device cannot be used.
     pub fn open(path: &Path, options: &TorchScriptOptions) -> Result<Self, RestoreError> {
         // libtorch's own message for a missing file does not say that it is missing.
@@ -97,8 +100,19 @@ impl TorchScriptRestorer {
             )
         })?;
         module.f_set_eval()?;
+        let kind = kind_of_weights(&module)?;
         let network = Network { module, gives_a_tensor: false };
-        Ok(Self { options: *options, device, network: Mutex::new(network) })
+        let restorer = Self { options: *options, device, kind, network: Mutex::new(network) };
+        let side = i64::from(options.crop_size);
+        let grey = Tensor::f_zeros([1, 3, side, side], (Kind::Float, Device::Cpu))?;
+        let tried = restorer.restore(&grey, &[0]);
+        tried.map_err(|error| {
+            let reason = format!("it cannot restore a face of {side}×{side} pixels ({})", gist(&error));
+            let remedy =
+                "Export a network that takes and gives RGB faces of that size, or name the right output (torchscript-output)";
+            RestoreError::model(path, reason, remedy)
+        })?;
+        Ok(restorer)
     }
 
     fn forward(&self, input: Tensor) -> Result<Tensor, RestoreError> {
@@ -124,6 +138,21 @@ impl TorchScriptRestorer {
     }
 }
 
+/// The kind of the first weight that is no whole number; fp32 where there is none, as in a traced network of constants.
+fn kind_of_weights(module: &CModule) -> Result<Kind, RestoreError> {
+    let weights = module.named_parameters()?;
+    let kinds = weights.iter().filter_map(|(_, weight)| weight.f_kind().ok());
+    let floats = [Kind::Float, Kind::Half, Kind::BFloat16, Kind::Double];
+    Ok(kinds.into_iter().find(|kind| floats.contains(kind)).unwrap_or(Kind::Float))
+}
+
+/// The line of a libtorch message that says what happened: it comes with a trace through the network's own code.
+fn gist(error: &RestoreError) -> String {
+    let text = error.to_string();
+    let said = text.lines().find_map(|line| line.split_once("Error: ").map(|(_, said)| said));
+    said.or_else(|| text.lines().next()).unwrap_or_default().trim().to_owned()
+}
+
 impl Restorer for TorchScriptRestorer {
     fn crop_size(&self) -> u32 {
         self.options.crop_size
@@ -147,7 +176,7 @@ impl Restorer for TorchScriptRestorer {
         let _no_grad = tch::no_grad_guard();
         let (scale, offset) = self.options.input_range.scale_and_offset();
         let x_d = faces.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
-        let output = self.forward(x_d.f_mul_scalar(scale)?.f_add_scalar(offset)?)?;
+        let output = self.forward(x_d.f_mul_scalar(scale)?.f_add_scalar(offset)?.f_to_kind(self.kind)?)?;
         if output.size() != faces.size() {
             return Err(RestoreError::Shape(format!(
                 "the scripted network gave {:?} for faces of {:?}",

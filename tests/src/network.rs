@@ -22,6 +22,17 @@ pub fn negative(folder: &Path) -> PathBuf {
     traced(folder, "negative.pt", |faces| -faces)
 }
 
+/// Exports a network that takes a grey face, on which networks are tried, and fails for every other.
+#[must_use]
+pub fn failing(folder: &Path) -> PathBuf {
+    traced(folder, "failing.pt", |faces| {
+        // An element that is not there: libtorch raises an error.
+        let index = faces.abs().max().ge(0.01).to_kind(Kind::Int64) * 1_000_000_000;
+        let probe = faces.reshape([-1]).index_select(0, &index.reshape([1]));
+        faces + probe * 0.0
+    })
+}
+
 /// A diffusion model with a detail head for faces of 64 pixels: its mean is the face as it is, and its sharp face is lighter by
 /// `change` of the range of 2 in each pixel.
 #[must_use]

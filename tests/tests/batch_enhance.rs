@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use facerestore_tests::{ClipRecipe, Desk, decoded_frames, frame_size, streams, succeeded, text, tree};
+use facerestore_tests::{
+    ClipRecipe, Desk, decoded_frames, failing, frame_size, streams, succeeded, text, tree,
+};
 use serde_json::Value;
 
 /// Video of the same times, everything else of the same bytes and times, `tolerance` nanoseconds aside.
@@ -171,6 +173,19 @@ fn broken_files_are_named_and_the_others_done() {
         assert!(!error.is_empty() && error.contains(reason), "{name}: {error}");
         assert!(text(&result.stderr).contains(&error), "{}", text(&result.stderr));
     }
+}
+
+/// A clip in which no face could be restored is no restored clip, however short it is; the error is libtorch's.
+#[test]
+fn a_network_that_fails_on_every_face_fails_the_file() {
+    let desk = Desk::new();
+    ClipRecipe::MP4.make(&desk.input("one.mp4"));
+    let network = failing(desk.input("").parent().unwrap());
+    let result = desk.run(&["--property", &format!("model={}", network.display())]);
+    assert_eq!(result.status.code(), Some(1), "{}", text(&result.stdout));
+    assert!(desk.videos().is_empty(), "{:?}", desk.videos());
+    let error = desk.report("one.mp4")["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("could") && error.contains("restored") && error.contains("libtorch"), "{error}");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use facerestore_tests::{
-    Frame, Picture, Rig, SKIN, data, detector, element, first_message, gst_program, init, model, on_bus,
-    traced, wait_for,
+    Frame, Picture, Rig, SKIN, data, detector, element, failing, first_message, gst_program, init, model,
+    on_bus, traced, wait_for,
 };
 use gst::prelude::*;
 use gst_video::VideoFormat;
@@ -132,35 +132,70 @@ fn a_network_that_changes_nothing_leaves_the_frame_bit_identical() {
     assert_eq!(rig.stat("restored-faces"), 2);
 }
 
+/// What can restore no face at all is told at the start, and not by a video that is as it was.
 #[test]
-fn a_network_that_fails_leaves_frames_alone_and_warns_once() {
+fn a_network_that_cannot_restore_a_face_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     // The first has the example's size in its code, so that real crops (512 pixels) make libtorch throw; the second
     // gives another shape than it took.
     let throws = traced(folder.path(), "throws.pt", |faces| faces.reshape([1, 3, 32, 32]));
     let shrinks = traced(folder.path(), "shrinks.pt", |faces| faces.slice(3, 0, 16, 1));
-    for (network, reason) in [(throws, "libtorch"), (shrinks, "wrong shape")] {
-        let mut rig = Rig::new(&[("model", &network)]);
-        for _ in 0..3 {
-            let frame = Frame::new(&Picture::astronaut(), VideoFormat::I420);
-            assert!(rig.restore(&frame).bytes == frame.bytes, "{reason}: the frame changed");
-        }
-        let no_face = Frame::new(&Picture::plain(512, 512, [90; 3]), VideoFormat::I420);
-        rig.restore(&no_face);
-        assert_says(&first_message(&rig.bus), &["passes unchanged", reason]);
-        assert!(on_bus(&rig.bus, gst::MessageType::Warning).is_empty(), "{reason}: one warning is enough");
-        assert_eq!(
-            (rig.stat("frames"), rig.stat("failures"), rig.stat("restored-faces")),
-            (4, 3, 0),
-            "{reason}"
-        );
+    for (network, reason) in [(throws, "invalid for input of size"), (shrinks, "wrong shape")] {
+        let text = refusal(&[("model", &network)]);
+        assert_says(&text, &["cannot restore a face of 512×512 pixels", reason, "torchscript-output"]);
     }
 }
 
 #[test]
-fn a_stream_whose_frames_all_fail_still_reaches_its_end() {
+fn a_network_that_fails_leaves_frames_alone_and_warns_once() {
     let folder = tempfile::tempdir().unwrap();
-    let throws = traced(folder.path(), "throws.pt", |faces| faces.reshape([1, 3, 32, 32]));
+    let mut rig = Rig::new(&[("model", &failing(folder.path()))]);
+    for _ in 0..3 {
+        let frame = Frame::new(&Picture::astronaut(), VideoFormat::I420);
+        assert!(rig.restore(&frame).bytes == frame.bytes, "the frame changed");
+    }
+    let no_face = Frame::new(&Picture::plain(512, 512, [90; 3]), VideoFormat::I420);
+    rig.restore(&no_face);
+    assert_says(&first_message(&rig.bus), &["passes unchanged", "libtorch"]);
+    assert!(on_bus(&rig.bus, gst::MessageType::Warning).is_empty(), "one warning is enough");
+    assert_eq!((rig.stat("frames"), rig.stat("failures"), rig.stat("restored-faces")), (4, 3, 0));
+}
+
+/// Thirty frames that fail one after the other end a file with an error, as `gst-launch-1.0` shows by its exit code; in live
+/// mode a call goes on.
+#[test]
+fn a_stream_whose_frames_fail_on_and_on_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let play = |mode: &str| {
+        let line = format!(
+            "filesrc location={} ! pngdec ! imagefreeze num-buffers=60 ! videoconvert ! video/x-raw,format=NV12 ! facerestore name=restore mode={mode} device=cpu ! fakesink",
+            data("astronaut.png").display()
+        );
+        init();
+        let pipeline = gst::parse::launch(&line).unwrap().downcast::<gst::Pipeline>().unwrap();
+        let restore = pipeline.by_name("restore").unwrap();
+        restore.set_property("model", failing(folder.path()));
+        restore.set_property("detector", detector());
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let bus = pipeline.bus().unwrap();
+        let kinds = [gst::MessageType::Error, gst::MessageType::Eos];
+        let message = bus.timed_pop_filtered(gst::ClockTime::from_seconds(300), &kinds).unwrap();
+        let frames = restore.property::<gst::Structure>("stats").get::<u64>("frames").unwrap();
+        pipeline.set_state(gst::State::Null).unwrap();
+        match message.view() {
+            gst::MessageView::Error(error) => (Some(error.error().to_string()), frames),
+            _ => (None, frames),
+        }
+    };
+    let (error, frames) = play("offline");
+    assert_says(&error.expect("an error"), &["30 frames in a row", "libtorch"]);
+    assert_eq!(frames, 30);
+    assert_eq!(play("live"), (None, 60));
+}
+
+#[test]
+fn a_short_stream_whose_frames_all_fail_still_reaches_its_end() {
+    let folder = tempfile::tempdir().unwrap();
     let line = format!(
         "filesrc location={} ! pngdec ! imagefreeze num-buffers=5 ! videoconvert ! video/x-raw,format=NV12 ! facerestore name=restore ! fakesink",
         data("astronaut.png").display()
@@ -168,7 +203,7 @@ fn a_stream_whose_frames_all_fail_still_reaches_its_end() {
     init();
     let pipeline = gst::parse::launch(&line).unwrap().downcast::<gst::Pipeline>().unwrap();
     let restore = pipeline.by_name("restore").unwrap();
-    restore.set_property("model", &throws);
+    restore.set_property("model", failing(folder.path()));
     restore.set_property("detector", detector());
     restore.set_property("device", "cpu");
     pipeline.set_state(gst::State::Playing).unwrap();

@@ -64,6 +64,8 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 
 /// A warning is posted for the first failure and then for each of this many.
 const FAILURES_PER_WARNING: u64 = 100;
+/// Offline, so many frames that fail one after the other end the stream.
+const MOST_FAILURES_IN_A_ROW: u64 = 30;
 
 /// What the streaming thread works with is apart from what properties, queries and events of other threads read and write,
 /// so that none of these ever waits for the network. The mutexes but the last are held for a copy, and taken after that one.
@@ -187,9 +189,26 @@ impl FaceRestore {
         let _ = self.obj().post_message(message);
     }
 
+    /// The frame passes untouched. Offline, a stream in which one frame after the other fails is given up: a file that looks
+    /// restored and is not would be worse than none.
     fn pass_failed(&self, error: &FrameError) {
         lock(&self.stats).record(Outcome::Failed, &FramePlan::default());
         self.warn("A frame could not be restored and passes unchanged", "frame passed unrestored", error);
+        let is_live = lock(&self.planner).as_ref().is_none_or(Planner::is_live);
+        if !is_live && lock(&self.stats).failures_in_a_row() == MOST_FAILURES_IN_A_ROW {
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::Failed,
+                ("{MOST_FAILURES_IN_A_ROW} frames in a row could not be restored: {error}"),
+                ["{error:?}"]
+            );
+        }
+    }
+
+    /// Whether the stream was given up.
+    fn has_given_up(&self) -> bool {
+        let is_live = lock(&self.planner).as_ref().is_none_or(Planner::is_live);
+        !is_live && lock(&self.stats).failures_in_a_row() >= MOST_FAILURES_IN_A_ROW
     }
 
     fn warn(&self, text: &str, log: &str, error: &FrameError) {
@@ -357,13 +376,17 @@ impl BaseTransformImpl for FaceRestore {
         }
         self.plan(buffer, &times);
         let is_idle = lock(&self.planner).as_ref().is_none_or(Planner::is_idle);
-        self.obj().set_passthrough(is_idle);
+        // Only `transform_ip` can end a stream, which is not asked in passthrough.
+        self.obj().set_passthrough(is_idle && !self.has_given_up());
         if is_idle {
             self.end(times.running_time);
         }
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        if self.has_given_up() {
+            return Err(gst::FlowError::Error);
+        }
         // Maps the frame and calls `transform_frame_ip`, where the pixels change.
         let flow = self.parent_transform_ip(buffer)?;
         if let Some(planner) = lock(&self.planner).as_ref() {

@@ -74,6 +74,11 @@ impl Planner {
         Self { stream, video: None, planned: None, latency, came: now, started: now }
     }
 
+    /// Whether no frame may wait.
+    pub fn is_live(&self) -> bool {
+        self.stream.is_live()
+    }
+
     /// Width and height of the frames, once they are known.
     pub fn size(&self) -> Option<(u32, u32)> {
         Some(self.video.as_ref()?.layout.size())

@@ -20,7 +20,7 @@ fn model_properties() -> Vec<glib::ParamSpec> {
     vec![
         glib::ParamSpecString::builder("model")
             .nick("Model file")
-            .blurb("Restoration model: a checkpoint (.safetensors) of this project, or any TorchScript network (.pt, .pth, .torchscript) that restores 512x512 RGB faces. Unset: facerestore-fast.safetensors, or in live mode facerestore-live.safetensors, found near the plugin")
+            .blurb("Restoration model: a checkpoint (.safetensors) of this project, or any TorchScript network (.pt, .pth, .torchscript; such a file is a program, so take it from those whom you trust) that restores 512x512 RGB faces. Unset: facerestore-fast.safetensors, or in live mode facerestore-live.safetensors, found near the plugin")
             .mutable_ready()
             .build(),
         glib::ParamSpecString::builder("detector")
