@@ -106,7 +106,7 @@ impl TorchScriptRestorer {
         let side = i64::from(options.crop_size);
         let grey = Tensor::f_zeros([1, 3, side, side], (Kind::Float, Device::Cpu))?;
         let tried = restorer.restore(&grey, &[0]);
-        tried.map_err(|error| {
+        let _ = tried.map_err(|error| {
             let reason = format!("it cannot restore a face of {side}×{side} pixels ({})", gist(&error));
             let remedy =
                 "Export a network that takes and gives RGB faces of that size, or name the right output (torchscript-output)";
