@@ -51,7 +51,8 @@ fn vp9_in_mp4_is_written() {
     // The muxer needs to be told where the chroma samples lie.
     let video = "capssetter caps=video/x-raw,chroma-site=(string)mpeg2 ! vp9enc deadline=1 cpu-used=8 ! vp9parse \
         ! capssetter caps=video/x-vp9,chroma-site=(string)mpeg2";
-    ClipRecipe { video, audio: "", frames: 3, ..ClipRecipe::MP4 }.make(&desk.input("nine.mp4"));
+    ClipRecipe { video, audio: "", frames: 6, ..ClipRecipe::MP4 }.make(&desk.input("nine.mp4"));
     succeeded(&desk.run(&[]));
-    assert_eq!(decoded_frames(&desk.output("nine.mp4")), 3);
+    let [before, after] = [desk.input("nine.mp4"), desk.output("nine.mp4")].map(|file| decoded_frames(&file));
+    assert!(before > 0 && after == before, "{before} frames became {after}");
 }

@@ -99,7 +99,8 @@ mod tests {
         let (stream, _) = listener.accept().unwrap();
         let accepted = accept(stream).map(|socket| socket.is_some());
         let mut text = String::new();
-        client.read_to_string(&mut text).unwrap();
+        // A server that closes over what it did not read resets the connection.
+        let _ = client.read_to_string(&mut text);
         (text, accepted)
     }
 
