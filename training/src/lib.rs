@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod evaluate;
 pub mod iteration;
 pub mod jobs;
+mod memory;
 pub mod metrics;
 pub mod picture;
 #[cfg(feature = "detect")]

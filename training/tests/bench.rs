@@ -62,6 +62,26 @@ fn restoration_is_measured_for_a_model_or_an_untrained_one() {
     assert!(of_config.contains("3 steps"), "{of_config}");
 }
 
+/// With a detail head the default is one pass of each network, and two steps stand beside it.
+#[test]
+fn a_model_with_a_detail_head_is_measured_beside_two_steps() {
+    let sharp = repository().join("training/configs/sharp-512.toml");
+    let arguments: [&dyn AsRef<std::ffi::OsStr>; 7] =
+        [&"bench", &"--config", &sharp, &"--size", &"64", &"--seconds", &"0.2"];
+    let report = succeeded(&idm(&arguments));
+    assert!(report.contains("the mean once, the detail once"), "{report}");
+    let line =
+        report.lines().find(|line| line.starts_with("two steps")).unwrap_or_else(|| panic!("{report}"));
+    let numbers: Vec<f64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [two, share] = numbers[..] else { panic!("{line}") };
+    let times = report.lines().find(|line| line.starts_with("time")).unwrap();
+    let own: Vec<f64> = times.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    // Times are shown to 0.1 ms, the share to 0.01.
+    assert!((own[1] / two - share).abs() <= 0.006 + 0.06 / two * (1.0 + own[1] / two), "{report}");
+    let in_steps = succeeded(&idm(&[&arguments[..], &[&"--steps", &"2"]].concat()));
+    assert!(in_steps.contains("2 steps") && !in_steps.contains("two steps"), "{in_steps}");
+}
+
 #[test]
 fn what_cannot_be_measured_says_why() {
     let folder = tempfile::tempdir().unwrap();

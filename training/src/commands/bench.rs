@@ -38,9 +38,9 @@ pub struct BenchArgs {
     /// Faces in one batch [default: 1, in training what the configuration says]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Sampling steps
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    steps: usize,
+    /// Sampling steps [default: 1; for a model with a detail head the mean once and the detail once, beside two steps]
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
     /// auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: DeviceChoice,
@@ -65,6 +65,9 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let path = args.model.as_deref().context("--model is missing")?;
         return restoration::run(args, Checkpoint::open(path)?, path);
     };
+    if args.train {
+        crate::memory::keep_freed();
+    }
     let mut config = TrainConfig::open(path)?;
     if !args.train {
         return restoration::run(args, Checkpoint::untrained(&config.model, config.run.seed as i64)?, path);

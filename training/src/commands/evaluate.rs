@@ -7,7 +7,7 @@ use clap::Args;
 use image::{GenericImage, RgbImage};
 use restore_core::{InferenceConfig, Sampler, Sampling, device_name};
 
-use super::restorer_args::ComputeArgs;
+use super::restorer_args::{ComputeArgs, share};
 use crate::evaluate::{
     Evaluation, Gallery, Groups, MetricNetworks, ModelRun, ModelRuns, PairSource, Pictures, Report,
     ReportHead, RestoredFolder, ShownFace, markdown, page,
@@ -56,7 +56,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = "Model")]
     steps: Option<Vec<usize>>,
     /// Shares of the detail to compare, 0 to 1, for a model with a detail head [default: 0,1]
-    #[arg(long, value_name = "W,…", value_delimiter = ',', help_heading = "Model")]
+    #[arg(long, value_name = "W,…", value_delimiter = ',', value_parser = share::<f64>, help_heading = "Model")]
     detail: Option<Vec<f64>>,
     /// Samplers to compare: ddpm (with noise between steps), ddim (without) or both [default: the model's own]
     #[arg(long, value_name = "SAMPLER,…", value_delimiter = ',', help_heading = "Model")]

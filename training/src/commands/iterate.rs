@@ -9,6 +9,7 @@ use restore_core::DeviceChoice;
 use super::enhance::STEPS;
 use crate::iteration::IterateJob;
 use crate::jobs::interrupt::Outcome;
+use crate::memory::keep_freed;
 
 /// Train, enhance the training pictures, train again towards them: the paper's two iterations (Eq. 10)
 ///
@@ -70,6 +71,7 @@ pub struct IterateArgs {
 /// # Errors
 /// As [`IterateJob::run`].
 pub fn run(args: &IterateArgs) -> Result<Outcome> {
+    keep_freed();
     let job = IterateJob {
         config: args.config.clone(),
         data: args.data.clone(),

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
+use super::restorer_args::share;
 use crate::jobs::progress;
 use crate::picture;
 use crate::prepare::{Collection, FaceFormat, MANIFEST, Preparation, REFUSED, Refusal, Settings, Thresholds};
@@ -39,7 +40,7 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "FORMAT", default_value = "png")]
     format: FaceFormat,
     /// Least score of the detector, 0 to 1
-    #[arg(long, value_name = "0..1", default_value_t = 0.8, value_parser = share, help_heading = "Thresholds")]
+    #[arg(long, value_name = "0..1", default_value_t = 0.8, value_parser = share::<f32>, help_heading = "Thresholds")]
     min_score: f32,
     /// Least number of the photo's pixels to one pixel of the face: 0.5 allows an enlargement to twice the size
     #[arg(long, value_name = "X", default_value_t = 0.5, value_parser = not_negative, help_heading = "Thresholds")]
@@ -60,11 +61,6 @@ pub struct PrepareArgs {
     /// Photos examined at a time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-}
-
-fn share(text: &str) -> Result<f32, String> {
-    let value: f32 = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("it must be from 0 to 1".to_owned()) }
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {

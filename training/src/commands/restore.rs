@@ -6,7 +6,7 @@ use clap::Args;
 use image::RgbImage;
 use restore_core::DiffusionRestorer;
 
-use super::restorer_args::RestorerArgs;
+use super::restorer_args::{RestorerArgs, share};
 use crate::jobs::batches::Stages;
 use crate::jobs::conclusion::conclude;
 use crate::jobs::files::{Job, Jobs, Naming, unreadable};
@@ -37,7 +37,7 @@ pub struct RestoreArgs {
     steps: Option<usize>,
     /// How much of the detail is added to the faithful mean, for a model with a detail head, which costs no time: 0 is
     /// softer, 1 shows all of it. With --steps or --sampler the model takes plain steps, without the detail
-    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = share, help_heading = "Model")]
+    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = share::<f32>, help_heading = "Model")]
     detail: f32,
     /// Seed of the sampler's noise; each picture's own follows from it and its name
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model")]
@@ -52,16 +52,11 @@ pub struct RestoreArgs {
     #[arg(long, help_heading = "Pictures")]
     aligned: bool,
     /// Share of the network's change that is applied: 0 keeps the picture, 1 takes the network's face
-    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = share, help_heading = "Pictures")]
+    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = share::<f32>, help_heading = "Pictures")]
     strength: f32,
     /// The face detector [default: face_detection_yunet_2023mar.onnx beside the model]
     #[arg(long, value_name = "FILE", help_heading = "Pictures")]
     detector: Option<PathBuf>,
-}
-
-fn share(text: &str) -> Result<f32, String> {
-    let value: f32 = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("it must be from 0 to 1".to_owned()) }
 }
 
 /// Restores every picture that has no result yet.

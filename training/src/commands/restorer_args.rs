@@ -1,6 +1,7 @@
 //! The arguments that say which model to run and how, shared by the commands that restore faces.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::Args;
 use restore_core::{DeviceChoice, Precision, Sampler};
@@ -45,5 +46,18 @@ impl RestorerArgs {
     /// The model that the arguments name.
     pub fn choice(&self) -> ModelChoice {
         self.compute.choice(&self.model, self.sampler)
+    }
+}
+
+/// A number from 0 to 1, for clap.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn share<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
+    let value: T = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if (T::from(0)..=T::from(1)).contains(&value) {
+        Ok(value)
+    } else {
+        Err("it must be from 0 to 1".to_owned())
     }
 }

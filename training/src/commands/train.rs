@@ -7,6 +7,7 @@ use clap::Args;
 use restore_core::DeviceChoice;
 
 use crate::jobs::interrupt::Outcome;
+use crate::memory::keep_freed;
 use crate::train::TrainJob;
 
 /// Arguments of `idm train`.
@@ -52,6 +53,7 @@ pub struct TrainArgs {
 /// # Errors
 /// As [`TrainJob::run`].
 pub fn run(args: &TrainArgs) -> Result<Outcome> {
+    keep_freed();
     let job = TrainJob {
         config: args.config.clone(),
         data: args.data.clone(),
