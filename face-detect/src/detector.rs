@@ -167,7 +167,7 @@ impl FaceDetector {
     }
 
     /// Pads, runs the network, and turns its outputs into the faces asked for.
-    fn run(
+    pub(crate) fn run(
         &mut self,
         small: &(impl MatTraitConst + ToInputArray),
         input: InputSize,

@@ -8,6 +8,9 @@
 //! 3. [`paste()`] (or [`correction()`], for frames that are not one BGR image) puts back what the
 //!    network changed, inside a feathered mask; every other byte of the frame stays as it was.
 //!
+//! For a still picture [`FaceDetector::search`] is the first step: it finds small faces of large photos and those of photos
+//! that lie on their side.
+//!
 //! In a moving picture a [`FaceTracker`] stands between the first step and the second: it asks for detection
 //! now and then, follows the faces in between, gives each an id and keeps its landmarks steady.
 //!
@@ -27,9 +30,12 @@ mod mask;
 mod misfit;
 mod nms;
 mod paste;
+mod quarter_turn;
 mod region;
+mod search;
 mod similarity;
 mod template;
+mod tile;
 mod track;
 mod warp;
 mod yunet;
