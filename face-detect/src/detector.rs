@@ -56,8 +56,8 @@ impl DetectOptions {
     }
 }
 
-/// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](is_plausible) is none. The first pass at a new input size is slower, since the
-/// network's buffers are laid out anew.
+/// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](is_plausible) is none. The first
+/// pass at a new input size is slower, since the network's buffers are laid out anew.
 pub struct FaceDetector {
     model: PathBuf,
     net: dnn::Net,

@@ -46,8 +46,8 @@ impl PhotoFinder {
         Ok(Self { detector: FaceDetector::open(detector)?, detect })
     }
 
-    /// The faces of `photo`, cut to crops of `crop_size`×`crop_size` pixels. Those of a photo that lies on its side or stands
-    /// on its head are found too; see [`FaceDetector::search`].
+    /// The faces of `photo`, also when it lies on its side or stands on its head (see [`FaceDetector::search`]), cut to
+    /// crops of `crop_size`×`crop_size` pixels.
     ///
     /// # Errors
     /// [`FaceRestoreError`] when the photo cannot be read or OpenCV fails.

@@ -23,7 +23,8 @@ const BATCH: usize = 8;
 /// Results are PNG files of the input's name and size, in a tree like the input folder's. Only what the network
 /// changed is added, so detail finer than its crop stays.
 ///
-/// A photo without a face is written as it is. An interrupted run goes on where it was when started again:
+/// Every face is restored, however small and however many, also of a photo that lies on its side. A photo without a face
+/// is written as it is. An interrupted run goes on where it was when started again:
 /// pictures that are in the output folder already are left alone. Broken pictures are skipped and named at the
 /// end; the exit code is then 1.
 #[derive(Debug, Args)]
