@@ -10,6 +10,7 @@ use crate::error::DetectError;
 use crate::face::Face;
 use crate::image::check_bgr;
 use crate::input_size::InputSize;
+use crate::misfit::is_plausible;
 use crate::nms::suppress_overlaps;
 use crate::yunet::{self, Grid, OUTPUTS, STRIDES};
 
@@ -32,8 +33,9 @@ pub struct DetectOptions {
 }
 
 impl Default for DetectOptions {
+    /// What the element `facerestore` starts with.
     fn default() -> Self {
-        Self { score_threshold: 0.6, nms_threshold: 0.3, min_face_size: 48, max_faces: 8 }
+        Self { score_threshold: 0.6, nms_threshold: 0.3, min_face_size: 32, max_faces: 50 }
     }
 }
 
@@ -54,8 +56,8 @@ impl DetectOptions {
     }
 }
 
-/// Finds faces with five landmarks each. The first pass at a new input size is slower, since the
-/// network's buffers are laid out anew.
+/// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](is_plausible) is none. The first
+/// pass at a new input size is slower, since the network's buffers are laid out anew.
 pub struct FaceDetector {
     model: PathBuf,
     net: dnn::Net,
@@ -165,7 +167,7 @@ impl FaceDetector {
     }
 
     /// Pads, runs the network, and turns its outputs into the faces asked for.
-    fn run(
+    pub(crate) fn run(
         &mut self,
         small: &(impl MatTraitConst + ToInputArray),
         input: InputSize,
@@ -186,6 +188,8 @@ impl FaceDetector {
             let grid = self.grid(stride, input, level)?;
             yunet::decode(&grid, options.score_threshold, &mut candidates);
         }
+        // Before the suppression of overlaps: what is no face must not push one aside.
+        candidates.retain(|face| is_plausible(&face.landmarks));
         let mut faces = suppress_overlaps(&candidates, options.nms_threshold)?;
         faces.iter_mut().for_each(|face| *face = face.resized(factors.0.recip(), factors.1.recip()));
         faces.retain(|face| face.bbox.longer_side() >= options.min_face_size as f32);

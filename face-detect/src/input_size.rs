@@ -27,11 +27,21 @@ impl InputSize {
     /// are then padded to the next multiple of 32.
     pub(crate) fn for_frame(frame_width: u32, frame_height: u32, min_face_size: u32) -> Self {
         let longer = frame_width.max(frame_height).max(1) as f32;
-        let for_smallest_face = SMALLEST_FACE / min_face_size.max(1) as f32;
+        let for_smallest_face = Self::scale_for_face(min_face_size);
         let scale = (USUAL_SIDE / longer).max(for_smallest_face.min(LARGEST_SIDE / longer)).min(1.0);
         let unpadded = Self { width: 0, height: 0, scale };
         let (width, height) = unpadded.scaled(frame_width, frame_height);
+        Self::for_tile(width, height, scale)
+    }
+
+    /// The input for a picture of that size as it is, which is a frame or a part of it at `scale`.
+    pub(crate) fn for_tile(width: u32, height: u32, scale: f32) -> Self {
         Self { width: width.next_multiple_of(STRIDE), height: height.next_multiple_of(STRIDE), scale }
+    }
+
+    /// The factor from frame to input at which a face of `min_face_size` frame pixels is just large enough; at most 1.
+    pub(crate) fn scale_for_face(min_face_size: u32) -> f32 {
+        (SMALLEST_FACE / min_face_size.max(1) as f32).min(1.0)
     }
 
     /// The size of the shrunk frame before padding, at least 1×1: what

@@ -8,6 +8,9 @@
 //! 3. [`paste()`] (or [`correction()`], for frames that are not one BGR image) puts back what the
 //!    network changed, inside a feathered mask; every other byte of the frame stays as it was.
 //!
+//! For a still picture [`FaceDetector::search`] is the first step: it finds small faces of large photos and those of photos
+//! that lie on their side.
+//!
 //! In a moving picture a [`FaceTracker`] stands between the first step and the second: it asks for detection
 //! now and then, follows the faces in between, gives each an id and keeps its landmarks steady.
 //!
@@ -24,11 +27,15 @@ mod image;
 mod input_size;
 mod keep_color;
 mod mask;
+mod misfit;
 mod nms;
 mod paste;
+mod quarter_turn;
 mod region;
+mod search;
 mod similarity;
 mod template;
+mod tile;
 mod track;
 mod warp;
 mod yunet;
@@ -40,6 +47,7 @@ pub use detector::{DETECTOR_FILE, DetectOptions, FaceDetector};
 pub use error::DetectError;
 pub use face::{BoundingBox, Face, Point};
 pub use input_size::InputSize;
+pub use misfit::{is_plausible, misfit};
 pub use paste::{PasteOptions, correction, paste};
 pub use region::{Region, face_region};
 pub use similarity::{Similarity, face_to_crop};

@@ -16,10 +16,10 @@ use crate::pixels::FramePixels;
 /// Faces in one batch of the network: a large group must not need the memory of all its faces at once.
 const BATCH: usize = 8;
 
-/// Which faces of a photo count: every one that a detector can find, from 32 pixels on, in a large group too.
+/// Which faces of a photo count: every one that the detector can find, however small and however many.
 #[must_use]
 pub fn every_face() -> DetectOptions {
-    DetectOptions { min_face_size: 32, max_faces: 256, ..DetectOptions::default() }
+    DetectOptions { min_face_size: 1, max_faces: usize::MAX, ..DetectOptions::default() }
 }
 
 /// The faces of a photo.
@@ -46,16 +46,14 @@ impl PhotoFinder {
         Ok(Self { detector: FaceDetector::open(detector)?, detect })
     }
 
-    /// The faces of `photo`, cut to crops of `crop_size`×`crop_size` pixels.
+    /// The faces of `photo`, also when it lies on its side or stands on its head (see [`FaceDetector::search`]), cut to
+    /// crops of `crop_size`×`crop_size` pixels.
     ///
     /// # Errors
     /// [`FaceRestoreError`] when the photo cannot be read or OpenCV fails.
     pub fn find(&mut self, photo: &dyn FramePixels, crop_size: u32) -> Result<FoundFaces, FaceRestoreError> {
-        let (width, height) = photo.size();
-        let input = FaceDetector::input_size(width, height, self.detect.min_face_size);
-        let (small_width, small_height) = input.scaled(width, height);
-        let small = photo.shrunk_bgr(small_width, small_height)?;
-        let faces = self.detector.detect_shrunk(&small, (width, height), &self.detect)?;
+        let shrunk = |width, height| Ok::<_, FaceRestoreError>(photo.shrunk_bgr(width, height)?);
+        let faces = self.detector.search(photo.size(), &self.detect, shrunk)?;
         cut(photo, &faces, crop_size)
     }
 }
@@ -135,7 +133,7 @@ mod tests {
     use std::cell::RefCell;
 
     use face_detect::Region;
-    use opencv::core::{Rect, Scalar, Size, Vec3b};
+    use opencv::core::{ROTATE_90_CLOCKWISE, ROTATE_180, Rect, Scalar, Size, Vec3b, rotate};
     use opencv::imgproc;
     use tch::Tensor;
 
@@ -167,6 +165,30 @@ mod tests {
         let face = (80..170).flat_map(|y| (180..265).map(move |x| (x, y)));
         assert!(face.filter(|&(x, y)| changed(x, y)).count() > 1000);
         assert!((0..512).all(|x| (300..512).all(|y| !changed(x, y))), "the body is no face");
+    }
+
+    #[test]
+    fn a_photo_on_its_side_or_its_head_is_restored_where_its_face_is() {
+        let negative = Answering(|faces: &Tensor| Ok(faces.neg()));
+        // The face's centre is near (222, 120) of 512×512.
+        for (code, (x, y)) in [(ROTATE_90_CLOCKWISE, (391, 222)), (ROTATE_180, (289, 391))] {
+            let mut turned = Mat::default();
+            rotate(&fixtures::astronaut(), &mut turned, code).unwrap();
+            let mut photo = fixtures::picture(&turned);
+            let report = restorer(&negative).restore(&mut photo, 0).unwrap();
+            assert_eq!(report, PhotoReport { restored: 1, degenerate: 0 });
+            let (mut changed, mut pixels) = (0, 0);
+            for (x, y) in (y - 25..y + 25).flat_map(|y| (x - 25..x + 25).map(move |x| (x, y))) {
+                let before = turned.at_2d::<Vec3b>(y, x).unwrap().0;
+                let after = photo.region_rgb(Region { x, y, width: 1, height: 1 }).unwrap();
+                changed += i32::from(after.at_2d::<Vec3b>(0, 0).unwrap().0 != before);
+                pixels += 1;
+            }
+            assert!(changed > pixels * 8 / 10, "{changed} of {pixels} pixels of the face");
+            let body = photo.region_rgb(Region { x: 0, y: 0, width: 100, height: 100 }).unwrap();
+            let before = Mat::roi(&turned, Rect::new(0, 0, 100, 100)).unwrap().try_clone().unwrap();
+            assert_eq!(body.data_bytes().unwrap(), before.data_bytes().unwrap(), "away from the face");
+        }
     }
 
     /// Two finds of one face are the hardest overlap there is.

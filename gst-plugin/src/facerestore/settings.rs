@@ -217,3 +217,13 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_element_and_the_library_start_with_the_same_faces() {
+        assert_eq!(FrameSettings::default().options().detect, DetectOptions::default());
+    }
+}

@@ -23,6 +23,8 @@ const BATCH: usize = 8;
 /// Results have the input's name and size, in a tree like the input folder's. Only what the network changed is added, so detail
 /// finer than its crop stays.
 ///
+/// Every face is restored, however small and however many, also of a photo that lies on its side.
+///
 /// A photo keeps its format (PNG, or JPEG at quality 95; WebP, TIFF and BMP become PNG), bit depth, transparency, grey, colour
 /// profile, EXIF data and orientation, and what follows a JPEG's picture, such as a phone's film. One without a face is copied
 /// byte for byte. Aligned faces become PNG files of 8-bit RGB. An interrupted run goes on where it was when started again:

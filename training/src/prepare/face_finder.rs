@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use face_detect::{Face, Point, Similarity, template};
+use face_detect::{Face, Point, Similarity};
 use face_restore::{
     AlignedFace, FaceRestoreError, FramePixels, PhotoFinder, RgbPicture, align_face, every_face,
 };
@@ -77,8 +77,7 @@ pub struct FaceMeasures {
     pub native_scale: f64,
     /// The detector's score, 0 to 1.
     pub score: f32,
-    /// Root of the mean squared distance between the aligned landmarks and the template's, as a share of the crop's side:
-    /// about 0.01 from in front, more the further the head is turned.
+    /// [`face_detect::misfit`]: about 0.01 from in front, more the further the head is turned.
     pub misfit: f64,
     /// Variance of the Laplacian of the grey face, 0–255, at the photo's resolution but no finer than the crop's.
     pub sharpness: f64,
@@ -178,7 +177,7 @@ impl FaceFinder {
             transform: [[to_crop.a, -to_crop.b, to_crop.tx], [to_crop.b, to_crop.a, to_crop.ty]],
             native_scale,
             score: face.score,
-            misfit: misfit(to_crop, face, self.size),
+            misfit: face_detect::misfit(&face.landmarks).map_err(FaceRestoreError::from)?,
             sharpness: laplacian_variance(native.as_ref().map_or(crop, |face| &face.crop))?,
             place: place(to_crop, self.size, photo.size()),
             hash,
@@ -205,14 +204,6 @@ impl Thresholds {
             None
         }
     }
-}
-
-fn misfit(to_crop: &Similarity, face: &Face, size: u32) -> f64 {
-    let squares = face.landmarks.iter().zip(template(size)).map(|(&landmark, wanted)| {
-        let landed = to_crop.apply(landmark);
-        f64::from(landed.x - wanted.x).powi(2) + f64::from(landed.y - wanted.y).powi(2)
-    });
-    (squares.sum::<f64>() / face.landmarks.len() as f64).sqrt() / f64::from(size)
 }
 
 /// [`FaceMeasures::place`] of a crop of a photo of that width and height.
