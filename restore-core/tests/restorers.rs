@@ -208,6 +208,30 @@ fn files_that_are_no_torchscript_are_refused_with_the_remedy() {
     assert!(error.contains("missing.pt") && error.contains("No such file"), "{error}");
 }
 
+/// tests/data/half.pt is this network in the layout that `torch.jit.script(…).save` writes, with the colours' order reversed by
+/// weights in fp16, which a trace made here could not have:
+///
+/// ```python
+/// class Half(torch.nn.Module):
+///     def __init__(self):
+///         super().__init__()
+///         self.weight = torch.nn.Parameter(torch.eye(3).flip(0).view(3, 3, 1, 1).half())
+///     def forward(self, x):
+///         return torch.conv2d(x, self.weight, None, [1, 1], [0, 0], [1, 1], 1)
+/// ```
+#[test]
+fn a_network_in_half_precision_gets_faces_in_half_precision() {
+    let options =
+        TorchScriptOptions { crop_size: 32, device: DeviceChoice::Cpu, ..TorchScriptOptions::default() };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/half.pt");
+    let restorer = TorchScriptRestorer::open(&path, &options).unwrap();
+    let faces = faces(2);
+    let restored = restorer.restore(&faces, &[0, 0]).unwrap();
+    assert_eq!(restored.kind(), Kind::Float);
+    // fp16 has 11 bits of a value below 1.
+    assert!((restored - faces.flip([1])).abs().max().double_value(&[]) < 1e-3);
+}
+
 /// Says so and ends where no GPU can be had: the machine decides, not the test.
 #[test]
 fn cuda_agrees_with_the_cpu() {

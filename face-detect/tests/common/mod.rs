@@ -30,7 +30,9 @@ pub fn detector() -> FaceDetector {
 
 /// The one face of a photo.
 pub fn only_face(image: &Mat) -> Face {
-    let faces = detector().detect(image, &DetectOptions::default()).unwrap();
+    // The faces of the pictures are large, and the network takes less of them in.
+    let options = DetectOptions { min_face_size: 48, ..DetectOptions::default() };
+    let faces = detector().detect(image, &options).unwrap();
     let [face] = faces[..] else { panic!("{faces:?}") };
     face
 }
