@@ -45,7 +45,10 @@ impl PictureFile {
     /// [`PictureError::Encode`].
     pub fn encode(&self, changed: &RgbImage) -> Result<Vec<u8>, PictureError> {
         let mut picture = self.recoloured(changed);
-        picture.apply_orientation(inverse(self.0.orientation));
+        // TIFF has the orientation in a tag of its own: without EXIF data in the copy nothing would turn it upright again.
+        if self.0.exif.is_some() {
+            picture.apply_orientation(inverse(self.0.orientation));
+        }
         let mut bytes = Vec::new();
         match self.0.format {
             ImageFormat::Jpeg => {

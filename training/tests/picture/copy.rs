@@ -138,3 +138,36 @@ fn jpeg_stays_jpeg_in_colour_or_grey_without_subsampling_whatever_the_name() {
         assert_eq!(&bytes[frame + 9..frame + 9 + components.len()], components);
     }
 }
+
+/// A red and a blue pixel side by side, to be turned a quarter clockwise (tag 274 is 6): the copy has them one above the other.
+#[test]
+fn a_tiff_that_is_to_be_turned_stays_upright_as_png() {
+    let mut tiff = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    // Tag, type (3 is 16 bits, 4 is 32), count, value or where it is.
+    let tags: [(u16, u16, u32, u32); 10] = [
+        (256, 3, 1, 2),
+        (257, 3, 1, 1),
+        (258, 3, 3, 134),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, 1, 140),
+        (274, 3, 1, 6),
+        (277, 3, 1, 3),
+        (278, 3, 1, 1),
+        (279, 4, 1, 6),
+    ];
+    for (tag, kind, count, value) in tags {
+        tiff.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        tiff.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    tiff.extend([0, 0, 0, 0, 8, 0, 8, 0, 8, 0, 255, 0, 0, 0, 0, 255]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("turned.tif");
+    std::fs::write(&path, tiff).unwrap();
+    let file = PictureFile::open(&path).unwrap();
+    let upright = file.to_rgb();
+    assert_eq!((upright.dimensions(), upright.get_pixel(0, 0).0), ((1, 2), [255, 0, 0]));
+    let copy = folder.path().join("turned.tif.png");
+    std::fs::write(&copy, file.encode(&upright).unwrap()).unwrap();
+    assert_eq!(picture::read(&copy).unwrap(), upright);
+}
