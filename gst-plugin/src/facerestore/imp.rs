@@ -194,8 +194,8 @@ impl FaceRestore {
     fn pass_failed(&self, error: &FrameError) {
         lock(&self.stats).record(Outcome::Failed, &FramePlan::default());
         self.warn("A frame could not be restored and passes unchanged", "frame passed unrestored", error);
-        let is_live = lock(&self.planner).as_ref().is_none_or(Planner::is_live);
-        if !is_live && lock(&self.stats).failures_in_a_row() == MOST_FAILURES_IN_A_ROW {
+        // Once: the stream ends with this frame.
+        if self.has_given_up() && lock(&self.stats).failures_in_a_row() == MOST_FAILURES_IN_A_ROW {
             gst::element_imp_error!(
                 self,
                 gst::StreamError::Failed,
@@ -207,8 +207,8 @@ impl FaceRestore {
 
     /// Whether the stream was given up.
     fn has_given_up(&self) -> bool {
-        let is_live = lock(&self.planner).as_ref().is_none_or(Planner::is_live);
-        !is_live && lock(&self.stats).failures_in_a_row() >= MOST_FAILURES_IN_A_ROW
+        lock(&self.stats).failures_in_a_row() >= MOST_FAILURES_IN_A_ROW
+            && lock(&self.planner).as_ref().is_some_and(|planner| !planner.is_live())
     }
 
     fn warn(&self, text: &str, log: &str, error: &FrameError) {
