@@ -39,6 +39,6 @@ pub use restorer::{RestoreOptions, Restorer, WarmStart, faces_from_bytes, faces_
 pub use sampler::{Prediction, Sampler, Sampling};
 pub use schedule::{NoiseSchedule, ScheduleKind};
 pub use shard::{Shard, ShardError};
-pub use shipped::{LIVE_MODEL_FILE, MODEL_FILE, shipped_places};
+pub use shipped::{LIVE_MODEL_FILE, MODEL_FILE, NotShipped, shipped, shipped_for};
 pub use torchscript::{PixelRange, TorchScriptOptions, TorchScriptRestorer};
 pub use unet::{Heads, UNet};
