@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::detail_branch::BRANCH_PATCH;
 use crate::{Prediction, RestoreError, Sampler, ScheduleKind};
 
 /// All that is needed to rebuild a model around its weights.
@@ -60,6 +61,10 @@ impl Default for InferenceConfig {
     }
 }
 
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 fn even() -> f64 {
     1.0
 }
@@ -104,6 +109,10 @@ pub struct UNetConfig {
     /// have been ("mean once, detail once", see [`InferenceConfig::detail_gamma`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detail_head: bool,
+    /// Channels of a branch that draws the sharp face at half the picture's size, for a network with patches of an even side; with 0
+    /// the sharp face is a second set of filters beside the prediction's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub detail_width: i64,
     /// A network at half the size that corrects x_d before this one sees it, trained together with it: it finds the face's
     /// shape with a quarter of the work, and this one the detail (coarse to fine, as cascades do: Saharia et al. 2021).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,6 +139,7 @@ impl UNetConfig {
             residual: false,
             dropout: 0.0,
             detail_head: false,
+            detail_width: 0,
             coarse: None,
         }
     }
@@ -147,6 +157,7 @@ impl UNetConfig {
             residual: true,
             dropout: 0.0,
             detail_head: false,
+            detail_width: 0,
             coarse: None,
         }
     }
@@ -223,6 +234,14 @@ impl UNetConfig {
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return fail(format!("unet.dropout is {}, must be in [0, 1)", self.dropout));
+        }
+        let branch = self.detail_width;
+        if branch != 0
+            && !(self.detail_head && self.patch % BRANCH_PATCH == 0 && (1..=1024).contains(&branch))
+        {
+            return fail(format!(
+                "unet.detail_width is {branch}, must be 0, or 1 to 1024 with unet.detail_head and an even unet.patch"
+            ));
         }
         match &self.coarse {
             Some(coarse) if coarse.coarse.is_some() => {

@@ -14,7 +14,7 @@ pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor> {
 }
 
 /// SiLU; in place where no gradient is recorded, which halves the memory traffic.
-fn silu(mut x: Tensor) -> Result<Tensor> {
+pub(crate) fn silu(mut x: Tensor) -> Result<Tensor> {
     Ok(if x.requires_grad() { x.f_silu()? } else { x.f_silu_()? })
 }
 

@@ -9,6 +9,7 @@ mod bytes;
 mod checkpoint;
 mod choice;
 mod config;
+mod detail_branch;
 mod device;
 mod diffusion;
 mod error;

@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor, nn};
 
 use crate::config::{INPUT_CHANNELS, OUTPUT_CHANNELS};
+use crate::detail_branch::{BRANCH_PATCH, DetailBranch};
 use crate::layers::{Attention, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
 use crate::{Design, RestoreError, UNetConfig};
 
@@ -23,8 +24,7 @@ pub struct UNet {
     decoder: Vec<Level>,
     norm: Norm,
     output: Conv,
-    /// The output of a sharp face, from the same features.
-    sharp: Option<Conv>,
+    sharp: Option<Sharp>,
     /// What repeats from patch to patch is taken out of the outputs: of a network with a detail head and of the coarse one that
     /// serves it.
     even: bool,
@@ -36,6 +36,14 @@ pub struct Heads {
     pub prediction: Tensor,
     /// The sharp face of a network with a detail head ([`UNetConfig::detail_head`]).
     pub sharp: Option<Tensor>,
+}
+
+/// What gives the sharp face.
+enum Sharp {
+    /// An output beside the prediction's, from the same features.
+    Head(Conv),
+    /// A branch that adds to the prediction.
+    Branch(DetailBranch),
 }
 
 /// The blocks of one grid size, on the way down or up.
@@ -99,7 +107,11 @@ impl UNet {
             decoder: build_decoder(&(path / "decoder"), config, skips)?,
             norm: Norm::new(&(path / "norm"), config.channels(0), config.design)?,
             output: output("output")?,
-            sharp: if config.detail_head { Some(output("sharp")?) } else { None },
+            sharp: match (config.detail_head, config.detail_width) {
+                (false, _) => None,
+                (true, 0) => Some(Sharp::Head(output("sharp")?)),
+                (true, _) => Some(Sharp::Branch(DetailBranch::new(&(path / "sharp"), config)?)),
+            },
             even,
             config: config.clone(),
         })
@@ -191,15 +203,26 @@ impl UNet {
             }
         }
         let h = self.norm.forward(&h)?.f_silu()?;
-        let picture = |head: &Conv| -> Result<Tensor> {
-            let mut output = head.forward(&h)?.f_to_kind(Kind::Float)?;
-            if self.even {
-                output = without_pattern(&output)?;
-            }
-            let output = output.f_pixel_shuffle(self.config.patch)?;
+        let picture = |output: Tensor, patch: i64| -> Result<Tensor> {
+            let output = if self.even { without_pattern(&output)? } else { output };
+            Ok(output.f_pixel_shuffle(patch)?)
+        };
+        let whole = |head: &Conv| -> Result<Tensor> {
+            let output = picture(head.forward(&h)?.f_to_kind(Kind::Float)?, self.config.patch)?;
             Ok(if self.config.residual { output.f_add(condition)? } else { output })
         };
-        Ok(Heads { prediction: picture(&self.output)?, sharp: self.sharp.as_ref().map(picture).transpose()? })
+        let prediction = whole(&self.output)?;
+        let sharp = match &self.sharp {
+            None => None,
+            Some(Sharp::Head(head)) => Some(whole(head)?),
+            Some(Sharp::Branch(branch)) => {
+                // The prediction stays the mean: what the sharp face lacks is no reason to change it.
+                let mean = prediction.f_detach()?;
+                let detail = branch.forward(&h, [x_t, condition, &mean])?;
+                Some(picture(detail, BRANCH_PATCH)?.f_add(&mean)?)
+            }
+        };
+        Ok(Heads { prediction, sharp })
     }
 
     fn check_size(&self, x: &Tensor) -> Result<()> {
@@ -278,7 +301,11 @@ impl UNet {
         self.coarse.as_ref().map_or(0, |coarse| coarse.flops(size / 2))
             + self.stem.flops(grid)
             + self.output.flops(grid)
-            + self.sharp.as_ref().map_or(0, |sharp| sharp.flops(grid))
+            + match &self.sharp {
+                None => 0,
+                Some(Sharp::Head(head)) => head.flops(grid),
+                Some(Sharp::Branch(branch)) => branch.flops(size),
+            }
             + down
             + up
             + self.middle.0.flops(middle)

@@ -15,7 +15,7 @@ const GAMMA: f64 = 0.956;
 
 /// The small model with a coarse network and a detail head, none of its weights zero.
 fn model() -> Checkpoint {
-    let mut model = small_model().with_coarse(small_model()).with_detail_head().unwrap();
+    let mut model = small_model().with_coarse(small_model()).with_detail_head(0).unwrap();
     model.config.inference.detail_gamma = Some(GAMMA);
     for (name, weight) in &mut model.weights {
         if name.starts_with("sharp.") {
@@ -118,7 +118,7 @@ fn plain_steps_know_no_detail() {
 /// The head that a model gets begins as nothing, and what does not fit together is refused by name.
 #[test]
 fn a_fresh_head_changes_nothing_and_configurations_are_checked() {
-    let mut fresh = small_model().with_detail_head().unwrap();
+    let mut fresh = small_model().with_detail_head(0).unwrap();
     fresh.config.inference.detail_gamma = Some(GAMMA);
     let fresh = DiffusionRestorer::new(&fresh, Path::new("fresh"), &options()).unwrap();
     assert!(with_detail(&fresh, 0.0).equal(&with_detail(&fresh, 1.0)));

@@ -21,6 +21,7 @@ fn tiny(design: Design) -> UNetConfig {
         residual: false,
         dropout: 0.0,
         detail_head: false,
+        detail_width: 0,
         coarse: None,
     }
 }

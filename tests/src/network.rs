@@ -43,6 +43,7 @@ pub fn lightening(folder: &Path, change: f64) -> PathBuf {
         blocks: vec![1, 1],
         head_channels: 16,
         detail_head: true,
+        detail_width: 0,
         ..UNetConfig::fast()
     };
     let inference = InferenceConfig { detail_gamma: Some(0.956), ..InferenceConfig::default() };

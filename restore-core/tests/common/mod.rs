@@ -18,6 +18,7 @@ pub fn small_model() -> Checkpoint {
             residual: true,
             dropout: 0.0,
             detail_head: false,
+            detail_width: 0,
             coarse: None,
         },
         diffusion: DiffusionConfig::default(),

@@ -134,7 +134,7 @@ impl Trainer {
                 checkpoint = checkpoint.with_coarse(Checkpoint::open(coarse)?);
             }
             if config.model.unet.detail_head {
-                checkpoint = checkpoint.with_detail_head()?;
+                checkpoint = checkpoint.with_detail_head(config.model.unet.detail_width)?;
             }
             check_network(path, &serde_json::to_value(&checkpoint.config)?, config)?;
             checkpoint.copy_to(path, &variables)?;
