@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Version information for the plugin description, and an rpath to libtorch, so that the plugin loads
 //! without LD_LIBRARY_PATH.
 fn main() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element `facerestore`: its type and its registration.
 
 use gst::glib;
