@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where the programs of this crate find libtorch without LD_LIBRARY_PATH: in `lib/facerestore` beside `bin` once they are
 //! installed, else where they were built.
 fn main() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Restores every face of a photo, or of a folder of them, with the library crates, without GStreamer.
 //!
 //! `cargo run --release -p facerestore-examples --bin photo -- IN.jpg OUT.png`

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Version information for the plugin description, and where the plugin finds libtorch without LD_LIBRARY_PATH: in the
 //! folder `facerestore` beside or above GStreamer's once it is installed, else where it was built.
 fn main() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can go wrong when the element starts, and in a single frame. The texts are shown to users.
 
 use std::path::PathBuf;

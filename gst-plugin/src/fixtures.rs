@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What several tests need: a photograph, and a model file with untrained weights.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Faces in a moving picture: the GStreamer element `facerestore`.
 //!
 //! What happens to a frame is in the crate `face-restore`, which knows no GStreamer. Here is what is GStreamer's: the element

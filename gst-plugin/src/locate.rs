@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finds the model and the detector: the file of a property, or a shipped file near the plugin's own file.
 
 use std::path::{Path, PathBuf};

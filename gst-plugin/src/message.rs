@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element message `facerestore`: which faces have come, gone and been restored.
 
 use face_detect::Track;

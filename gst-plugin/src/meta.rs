@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Faces as `GstVideoRegionOfInterestMeta`s on a buffer: what `attach-meta` writes, and `detector=none` reads.
 
 use std::ops::ControlFlow;

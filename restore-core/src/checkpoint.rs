@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A model as one safetensors file whose header metadata holds the JSON configuration.
 
 use std::collections::{BTreeMap, HashMap};

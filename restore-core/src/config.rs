@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configuration of a model: network, diffusion and inference defaults, as stored in a checkpoint's header.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The branch of a network that draws the sharp face: at half the picture's size, where the network itself works in patches.
 
 use tch::{Kind, Tensor, nn};

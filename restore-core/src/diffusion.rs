@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `DiffusionRestorer`: the project's own model as a [`Restorer`].
 
 use std::collections::HashMap;

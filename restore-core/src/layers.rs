@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The layers of the U-Net. Activations are [N, C, H, W] in channels-last memory, in the compute precision; a
 //! weight of another precision (fp32 master weights in training) is cast at each use, so gradients reach the master.
 

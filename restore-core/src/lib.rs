@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What should the faces look like? The conditional diffusion model on libtorch.
 //!
 //! A [`Restorer`] takes a batch of aligned faces and returns the restored ones. [`DiffusionRestorer`] runs the

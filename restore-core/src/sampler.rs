@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The reverse process (Eq. 8): DDPM ancestral and DDIM steps on a respaced schedule.
 
 use serde::{Deserialize, Serialize};

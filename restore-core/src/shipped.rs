@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The model files of this project, and where a program finds them once it is installed, or in a checkout.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The network `f(x_t, x_d, γ)`: one U-Net for the paper's and the fast configuration (DDPM, Ho et al. 2020).
 
 use tch::{Kind, Tensor, nn};

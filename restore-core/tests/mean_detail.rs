@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mean once, the detail once: against the network itself, and its knob.
 
 mod common;

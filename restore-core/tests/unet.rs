@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The U-Net against published and hand-made counts, and its behaviour on tensors.
 
 use restore_core::{Design, RestoreError, UNet, UNetConfig};

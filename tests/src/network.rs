@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Networks of known effect, exported as TorchScript, where a test needs more than the shipped model's gentle change.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a user sees when something is wrong: at the start a failed state change and an error that names the file and
 //! the remedy; in mid-stream a warning, and the stream goes on.
 

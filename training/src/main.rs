@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm`: trains, applies and measures face restoration models.
 
 use std::process::ExitCode;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm bench`: its figures agree with each other and with the network's own count of operations.
 
 mod common;

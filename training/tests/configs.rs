@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configurations in training/configs: all of them can be used, and paper-512 is the paper's.
 
 mod common;

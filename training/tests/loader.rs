@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The training data: large and broken folders, batches that do not depend on threads or processes, crops, targets,
 //! balance, general pictures.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element's glue: GStreamer's calls on one side, the [`Planner`] of the streaming thread on the other.
 
 /**

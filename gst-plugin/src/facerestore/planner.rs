@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the streaming thread alone owns: the faces of the stream, the format of its frames, and what is planned for the
 //! buffer under way.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element's property table: what `gst-inspect-1.0 facerestore` shows.
 
 use std::sync::LazyLock;

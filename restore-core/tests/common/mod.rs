@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A small model whose output depends on all of its input, for tests of what surrounds a network.
 
 use restore_core::{Checkpoint, Design, DiffusionConfig, InferenceConfig, ModelConfig, Sampler, UNetConfig};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm bench`: the speed of restoration or of training beside the machine's own peak, measured in the same run.
 
 mod measure;

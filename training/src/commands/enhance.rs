@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm enhance`: the enhanced copy of a data set, x* = f(x) of every picture.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The commands of `idm`, one module each: their arguments, and what they print.
 
 pub mod bench;

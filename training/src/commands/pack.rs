@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm pack`: the same model in a smaller file.
 
 use std::path::{Path, PathBuf};

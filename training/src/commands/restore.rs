@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm restore`: restores aligned faces, or all faces of photos.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The arguments that say which model to run and how, shared by the commands that restore faces.
 
 use std::path::{Path, PathBuf};

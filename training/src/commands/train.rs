@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm train`: trains a model on a folder of pictures.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The training pictures: the files of a folder tree, their targets, and the draw of one of them.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Training pairs: the pictures of a folder, what is seen of them, and how the inputs are made worse.
 
 pub mod apart;

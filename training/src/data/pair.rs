@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a picture of the data set to a training pair: what is seen of it, mirrored, in another light, degraded, drawn over, cut.
 
 use image::RgbImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The shipped models: where they are, whether they are whole, and how fast they restore a face.
 
 use std::fs;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The enhanced copy of a data set: x* = f(x) of every picture, shared out among jobs and gone on with after interruptions.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why the two iterations stopped.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Both iterations from end to end: train f, enhance the training pictures, train f* towards them, compare the two.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The paper's two iterations (Eq. 10): x* = f(x) of a data set, how far both trainings are, and what the second one changed.
 
 mod comparison;

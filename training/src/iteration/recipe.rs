@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What made the enhanced copy of a data set, x* = f(x) of every picture (Eq. 10).
 
 use std::fmt;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The Fréchet distance between two sets of pictures (FID when the features are Inception's; Heusel et al. 2017).
 
 use tch::{Kind, Tensor};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Precision and recall of a set of generated pictures (Kynkäänniemi et al. 2019): are they realistic, and do they
 //! cover all that is real?
 

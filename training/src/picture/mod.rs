@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pictures: files read with clear errors, folders listed, results written whole or not at all, sizes changed.
 
 pub mod contact_sheet;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which model restores, and how.
 
 use std::path::PathBuf;

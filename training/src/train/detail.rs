@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The loss of a network with a detail head: the mean by its first output, the sharp face by its second.
 
 use std::collections::BTreeMap;

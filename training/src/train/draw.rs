@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is random in a training step: γ, ε, and which samples are seen as inference sees them.
 
 use std::ops::Range;

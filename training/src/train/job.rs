@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A training run from end to end: the loop, what it shows, and what it writes.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Batches of training pairs, made by worker threads so that libtorch never waits.
 //!
 //! Batch `b` is always the work of worker `b mod W` and every pair draws from its own generator, so the batches of a

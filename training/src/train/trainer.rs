@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One training run: draws γ and ε, takes the loss of Eq. 6 or 7, steps the optimiser and the moving average.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the tests of `idm` share: its program, faces from tests/data, a disk that fills up, and `kill -9`.
 #![allow(dead_code, reason = "each test file uses a part")]
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The commands of `idm` as their users meet them; `bench` needs the machine for itself, `study` a browser, and `train` has
 //! tests of its own.
 

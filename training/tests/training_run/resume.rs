@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm train` after `kill -9`, with damaged states and on a full disk: nothing is lost but time.
 
 use std::ffi::{OsStr, OsString};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table `[detail]`: how the detail head of a network is trained.
 
 use serde::{Deserialize, Serialize};

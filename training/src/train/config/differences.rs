@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where two configurations differ, for a run that goes on from weights made with another one.
 
 use std::fmt;

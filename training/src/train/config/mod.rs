@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The TOML file of a training run: model, degradation, optimiser, schedule, evaluation.
 
 mod detail;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The batch at which a run diverged, as pictures to look at.
 
 use image::RgbImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a run tells about itself: `metrics.csv`, `validation.csv`, a TensorBoard event file, `loss.png` and sample grids.
 
 use std::time::{Duration, Instant};

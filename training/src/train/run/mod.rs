@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A training run on disk: its checkpoints, and what it tells about itself.
 
 pub mod diverged;

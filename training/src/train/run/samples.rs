@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The look at a model during its training: some faces that stay the same, restored with the averaged weights.
 
 use std::path::Path;
