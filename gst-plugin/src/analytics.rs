@@ -57,11 +57,10 @@ mod tests {
             .iter::<AnalyticsODMtd>()
             .map(|mtd| {
                 let place = mtd.location().unwrap();
-                let name = mtd.obj_type().unwrap().as_str().to_string();
+                let name = mtd.obj_type().unwrap().as_str().as_str();
                 (name, place.x, place.y, place.w, place.h, place.loc_conf_lvl)
             })
             .collect();
-        let expected = [("car", 1, 2, 3, 4, 0.5), ("face", 90, 20, 10, 40, 0.75)];
-        assert_eq!(found, expected.map(|(name, x, y, w, h, score)| (name.to_owned(), x, y, w, h, score)));
+        assert_eq!(found, [("car", 1, 2, 3, 4, 0.5), ("face", 90, 20, 10, 40, 0.75)]);
     }
 }
