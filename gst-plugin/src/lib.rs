@@ -5,6 +5,8 @@
 //! and its properties (`facerestore`), the video formats (`pixels`), metadata, messages, latency, QoS and statistics. A
 //! program that links this crate statically calls [`plugin_register_static`] after `gst::init`.
 
+#[cfg(feature = "v1_24")]
+mod analytics;
 mod draw;
 mod error;
 pub mod facerestore;

@@ -201,6 +201,8 @@ impl Planner {
         if planned.settings.attach_meta {
             let (width, height) = video.layout.size();
             attach_faces(buffer, &planned.plan.tracks, width, height);
+            #[cfg(feature = "v1_24")]
+            crate::analytics::attach_detections(buffer, &planned.plan.tracks, width, height);
         }
     }
 }
