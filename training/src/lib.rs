@@ -5,6 +5,7 @@
 //! `prepare`, which needs OpenCV; [`evaluate`]; [`train`] and [`study`]; [`iteration`]; [`doctor`]. A room uses those before it
 //! alone. The [`commands`] take the command line apart and know all rooms; no room knows of them.
 
+pub mod cli;
 pub mod commands;
 pub mod data;
 mod digest;

@@ -3,39 +3,12 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use training::cli::{Cli, Command};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{bench, degrade, doctor, enhance, evaluate, iterate, pack, restore, study, train};
 use training::jobs::interrupt::{self, Outcome};
-
-/// Train, apply and measure iterative diffusion models for face restoration.
-#[derive(Debug, Parser)]
-#[command(name = "idm", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    #[cfg(feature = "detect")]
-    Prepare(prepare::PrepareArgs),
-    /// Train a model on a folder of aligned faces
-    Train(train::TrainArgs),
-    // The help of those without a comment is the comment on their arguments.
-    Degrade(degrade::DegradeArgs),
-    Enhance(enhance::EnhanceArgs),
-    Iterate(iterate::IterateArgs),
-    Restore(restore::RestoreArgs),
-    // It has by far the most options; the others need not be as large.
-    Evaluate(Box<evaluate::EvaluateArgs>),
-    Study(study::StudyArgs),
-    Pack(pack::PackArgs),
-    /// Measure the speed of a model beside the machine's own peak
-    Bench(bench::BenchArgs),
-    Doctor(doctor::DoctorArgs),
-}
 
 fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p facerestore-examples --bin photo -- IN.jpg OUT.png`
 
+mod cli;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,23 +16,10 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use restore_core::{DiffusionOptions, DiffusionRestorer, MODEL_FILE, shipped};
 
+use crate::cli::Cli;
+
 /// Of JPEG files that are written.
 const JPEG_QUALITY: u8 = 95;
-
-/// Restore the faces of a photo, or of all photos in a folder.
-#[derive(Debug, Parser)]
-struct Cli {
-    /// The photo, PNG, JPEG, WebP, TIFF or BMP, or a folder of them
-    input: PathBuf,
-    /// The restored photo, whose format follows from the name; or the folder for the restored photos, named as they are
-    output: PathBuf,
-    /// Folder of the model and the detector [default: those that came with this program]
-    #[arg(long, value_name = "DIR")]
-    models: Option<PathBuf>,
-    /// 0 leaves the photo as it is, 1 shows the model's faces
-    #[arg(long, value_name = "0..1", default_value_t = 1.0)]
-    strength: f32,
-}
 
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
