@@ -45,10 +45,7 @@ pub fn write(folder: &Path) -> Result<()> {
         }
     }
     ensure!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
-    for file in ["book.toml", "book.css"] {
-        save(&folder.join(file), &read(&Path::new(DOCS).join(file))?)?;
-    }
-    Ok(())
+    save(&folder.join("book.toml"), &read(&Path::new(DOCS).join("book.toml"))?)
 }
 
 /// The pages by their paths in the repository.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Writes what is said of the programs and the element outside of them from their own definitions, so that it cannot go stale.
+//! Writes what is said of the programs and the element outside of them from their own definitions, so that it cannot go stale,
+//! and with it the site of the documentation.
 
 mod book;
 mod element;

@@ -19,7 +19,7 @@ struct Page {
 impl Page {
     fn of(html: &str) -> Self {
         let mut page = Self::default();
-        let mut emitter = DefaultEmitter::default();
+        let mut emitter: DefaultEmitter = DefaultEmitter::default();
         // Scripts and styles are no tags.
         emitter.naively_switch_states(true);
         for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
