@@ -2,7 +2,7 @@
 //!
 //! A [`Restorer`] takes a batch of aligned faces and returns the restored ones. [`DiffusionRestorer`] runs the
 //! project's own model, a [`Checkpoint`] of a [`UNet`] sampled on a [`NoiseSchedule`]; [`TorchScriptRestorer`] runs any
-//! scripted restorer. This crate knows nothing of frames, detection or GStreamer.
+//! scripted restorer. A [`Generator`] makes pictures of noise alone, with the same network without a face to restore. This crate knows nothing of frames, detection or GStreamer.
 
 mod atomic;
 mod bytes;
@@ -12,6 +12,7 @@ mod config;
 mod device;
 mod diffusion;
 mod error;
+mod generator;
 mod layers;
 mod neutral;
 mod noise;
@@ -30,10 +31,11 @@ pub use atomic::{
 pub use bytes::{tensor_from_bytes, tensor_to_bytes};
 pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;
-pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
+pub use config::{Condition, Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
 pub use device::{DeviceChoice, Precision, cpu_has_fast_bf16, device_name};
 pub use diffusion::{DiffusionOptions, DiffusionRestorer};
 pub use error::RestoreError;
+pub use generator::{Generator, GeneratorOptions};
 pub use noise::seeded_noise;
 pub use restorer::{RestoreOptions, Restorer, WarmStart, faces_from_bytes, faces_from_rgb8, faces_to_rgb8};
 pub use sampler::{Prediction, Sampler, Sampling};

@@ -1,14 +1,18 @@
 //! A small model whose output depends on all of its input, for tests of what surrounds a network.
 
-use restore_core::{Checkpoint, Design, DiffusionConfig, InferenceConfig, ModelConfig, Sampler, UNetConfig};
+use restore_core::{
+    Checkpoint, Condition, Design, DiffusionConfig, InferenceConfig, ModelConfig, Sampler, UNetConfig,
+};
 use tch::{Device, Kind, Tensor};
 
 /// A network of a few thousand weights for faces of 32 pixels, none of them zero.
 pub fn small_model() -> Checkpoint {
     let config = ModelConfig {
         crop_size: 32,
+        class_names: Vec::new(),
         unet: UNetConfig {
             design: Design::Lean,
+            condition: Condition::Degraded,
             patch: 2,
             base_channels: 16,
             channel_mults: vec![1, 2],
