@@ -277,6 +277,9 @@ impl UNetConfig {
             Some(coarse) if coarse.coarse.is_some() => {
                 fail("unet.coarse has a coarse network of its own".into())
             }
+            Some(coarse) if coarse.condition.generates() => {
+                fail("unet.coarse has a condition; it corrects the degraded face".into())
+            }
             Some(coarse) if coarse.detail_head => {
                 fail("unet.coarse has a detail head; only the network that it serves can have one".into())
             }

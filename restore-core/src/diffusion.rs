@@ -200,7 +200,7 @@ impl DiffusionRestorer {
         if let (Some(start), Some(&gamma)) = (start, levels.first()) {
             x_t = noised(start.faces, &x_t, gamma)?;
         }
-        let denoise = |x_t: &Tensor, gamma| {
+        let denoise = |x_t: &Tensor, gamma: f64| {
             let gammas = Tensor::f_full([seeds.len() as i64], gamma, (Kind::Float, self.device))?;
             model.unet.forward(x_t, x_d, &gammas, self.precision.kind(), false)
         };

@@ -140,40 +140,46 @@ impl Generator {
         })
     }
 
-    /// One picture for each of `seeds`, of the class of that number, or of any; `[N, 3, S, S]` in [-1, 1], S the crop size, fp32
-    /// on the CPU. A picture depends on its seed and class, and on those beside it by the rounding of the kernels alone.
+    /// One picture for each of `seeds`, of the class of that number in `classes`, or of any; `[N, 3, S, S]` in [-1, 1], S the crop
+    /// size, fp32 on the CPU. A picture depends on its seed and class, and on those beside it by the rounding of the kernels
+    /// alone.
     ///
     /// # Errors
-    /// [`RestoreError::Config`] for a class that the model does not have, [`RestoreError::Torch`].
-    pub fn generate(&self, seeds: &[u64], class: Option<usize>) -> Result<Tensor, RestoreError> {
-        let count = self.config.unet.condition.classes();
-        if let Some(class) = class.filter(|&class| class >= count) {
-            return Err(RestoreError::Config(format!(
-                "class number {class} of a model with {count} classes"
-            )));
+    /// [`RestoreError::Shape`] unless there is one of `classes` for each of `seeds`, [`RestoreError::Config`] for a class that
+    /// the model does not have, [`RestoreError::Torch`].
+    pub fn generate(&self, seeds: &[u64], classes: &[Option<usize>]) -> Result<Tensor, RestoreError> {
+        let (count, size) = (self.config.unet.condition.classes(), self.config.crop_size);
+        if seeds.len() != classes.len() {
+            let (seeds, classes) = (seeds.len(), classes.len());
+            return Err(RestoreError::Shape(format!("{seeds} seeds and {classes} classes")));
+        }
+        if let Some(class) = classes.iter().flatten().find(|&&class| class >= count) {
+            return Err(RestoreError::Config(format!("class number {class} of {count} classes, from 0 on")));
+        }
+        if seeds.is_empty() {
+            let side = i64::from(size);
+            return Ok(Tensor::f_zeros([0, 3, side, side], (Kind::Float, Device::Cpu))?);
         }
         let _no_grad = tch::no_grad_guard();
-        let batch = seeds.len() as i64;
-        let numbers = |class: usize| Tensor::f_full([batch], class as i64, (Kind::Int64, self.device));
-        let (any, class) = (numbers(count)?, class.map(numbers).transpose()?);
-        let pass = |x_t: &Tensor, class: &Tensor, gamma: f64| {
-            let gammas = Tensor::f_full([batch], gamma, (Kind::Float, self.device))?;
-            self.model.unet.forward(x_t, class, &gammas, self.precision.kind(), false)
+        let guided = self.guidance > 0.0 && classes.iter().any(Option::is_some);
+        let numbers: Vec<i64> = classes.iter().map(|class| class.unwrap_or(count) as i64).collect();
+        let classes = Tensor::f_from_slice(&numbers)?.f_to_device(self.device)?;
+        let none = classes.f_full_like(count as i64)?;
+        let pass = |x_t: &Tensor, classes: &Tensor, gamma: f64| -> Result<Tensor, RestoreError> {
+            let gammas = Tensor::f_full([seeds.len() as i64], gamma, (Kind::Float, self.device))?;
+            self.model.unet.forward(x_t, classes, &gammas, self.precision.kind(), false)
         };
-        let denoise = |x_t: &Tensor, gamma: f64| {
-            let Some(class) = &class else { return pass(x_t, &any, gamma) };
-            let of_class = pass(x_t, class, gamma)?;
-            if self.guidance == 0.0 {
+        let denoise = |x_t: &Tensor, gamma: f64| -> Result<Tensor, RestoreError> {
+            let of_class = pass(x_t, &classes, gamma)?;
+            if !guided {
                 return Ok(of_class);
             }
-            let change = of_class.f_sub(&pass(x_t, &any, gamma)?)?;
+            let change = of_class.f_sub(&pass(x_t, &none, gamma)?)?;
             Ok(of_class.f_add(&change.f_mul_scalar(self.guidance)?)?)
         };
         let noise = |draw: u64| -> Result<Tensor, RestoreError> {
-            let draws: Vec<Tensor> = seeds
-                .iter()
-                .map(|&seed| seeded_noise(seed, draw, self.config.crop_size))
-                .collect::<Result<_, _>>()?;
+            let draws: Vec<Tensor> =
+                seeds.iter().map(|&seed| seeded_noise(seed, draw, size)).collect::<Result<_, _>>()?;
             Ok(Tensor::f_stack(&draws, 0)?.f_to_device(self.device)?)
         };
         let prediction = self.config.diffusion.prediction;

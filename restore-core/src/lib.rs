@@ -2,7 +2,8 @@
 //!
 //! A [`Restorer`] takes a batch of aligned faces and returns the restored ones. [`DiffusionRestorer`] runs the
 //! project's own model, a [`Checkpoint`] of a [`UNet`] sampled on a [`NoiseSchedule`]; [`TorchScriptRestorer`] runs any
-//! scripted restorer. A [`Generator`] makes pictures of noise alone, with the same network without a face to restore. This crate knows nothing of frames, detection or GStreamer.
+//! scripted restorer. A [`Generator`] makes pictures of noise alone, by the same network without a face to restore. This
+//! crate knows nothing of frames, detection or GStreamer.
 
 mod atomic;
 mod bytes;
