@@ -28,12 +28,6 @@ impl Generated {
         Self { seeds: (0..config.evaluation.faces).map(seed).collect() }
     }
 
-    /// How many pictures there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.seeds.len()
-    }
-
     /// A grid of the pictures, which `model` makes by DDIM in the number of steps that it recommends: of its classes in turn, row
     /// by row.
     ///
