@@ -121,23 +121,9 @@ impl Generator {
         self.model.unet.flops(i64::from(self.config.crop_size))
     }
 
-    /// The number of a class.
-    ///
-    /// # Errors
-    /// [`RestoreError::Config`] naming the classes there are.
-    pub fn class(&self, name: &str) -> Result<usize, RestoreError> {
-        let names = &self.config.class_names;
-        names.iter().position(|other| other == name).ok_or_else(|| {
-            RestoreError::Config(match names.len() {
-                0 => format!("class {name:?} of a model without classes; leave the class out"),
-                count => {
-                    let first: Vec<_> = names.iter().take(NAMED).map(String::as_str).collect();
-                    let more =
-                        if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
-                    format!("there is no class {name:?}; there are {}{more}", first.join(", "))
-                }
-            })
-        })
+    /// The number of the class of that name, if there is one ([`ModelConfig::class_names`]).
+    pub fn class(&self, name: &str) -> Option<usize> {
+        self.config.class_names.iter().position(|other| other == name)
     }
 
     /// One picture for each of `seeds`, of the class of that number in `classes`, or of any; `[N, 3, S, S]` in [-1, 1], S the crop
@@ -187,6 +173,3 @@ impl Generator {
         Ok(pictures.f_to_device(Device::Cpu)?)
     }
 }
-
-/// Classes named in a message.
-const NAMED: usize = 20;

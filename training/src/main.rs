@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
-use training::commands::{bench, degrade, doctor, enhance, evaluate, iterate, pack, restore, study, train};
+use training::commands::{
+    bench, degrade, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
+};
 use training::jobs::interrupt::{self, Outcome};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -27,6 +29,7 @@ enum Command {
     Enhance(enhance::EnhanceArgs),
     Iterate(iterate::IterateArgs),
     Restore(restore::RestoreArgs),
+    Generate(generate::GenerateArgs),
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
     Study(study::StudyArgs),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Enhance(args) => enhance::run(&args),
         Command::Iterate(args) => iterate::run(&args),
         Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
+        Command::Generate(args) => generate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),

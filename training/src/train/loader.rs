@@ -163,7 +163,8 @@ impl Source {
     fn make_batch(&self, batch: u64) -> Result<Bytes, LoaderError> {
         let LoaderOptions { recipe, condition, batch: size, share, seed, .. } = &self.options;
         let bytes = recipe.side() as usize * recipe.side() as usize * 3 * size;
-        let (mut targets, mut degraded) = (Vec::with_capacity(bytes), Vec::new());
+        let mut targets = Vec::with_capacity(bytes);
+        let mut degraded = Vec::with_capacity(if condition.generates() { 0 } else { bytes });
         let mut classes = Vec::with_capacity(*size);
         let first = (batch * share.count + share.rank) * *size as u64;
         for number in first..first + *size as u64 {
