@@ -27,7 +27,12 @@ pub fn small_model() -> Checkpoint {
         diffusion: DiffusionConfig::default(),
         inference: InferenceConfig { steps: 2, sampler: Sampler::Ddpm, spacing: 1.0, detail_gamma: None },
     };
-    let mut checkpoint = Checkpoint::untrained(&config, 5).unwrap();
+    in_waves(&config)
+}
+
+/// A model of `config` with no weight at zero.
+pub fn in_waves(config: &ModelConfig) -> Checkpoint {
+    let mut checkpoint = Checkpoint::untrained(config, 5).unwrap();
     // libtorch's generator is global to the process, where tests run side by side; a wave is the same for all of them.
     for (index, weight) in checkpoint.weights.values_mut().enumerate() {
         let wave = wave(&weight.size(), 1.7, index as f64);
