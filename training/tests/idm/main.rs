@@ -7,6 +7,7 @@ mod degrade;
 mod doctor;
 mod enhance;
 mod evaluate;
+mod generate;
 mod iterate;
 mod pack;
 mod pictures;
