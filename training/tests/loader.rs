@@ -10,7 +10,7 @@ use image::imageops::crop_imm;
 use image::{Rgb, RgbImage};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use restore_core::faces_from_rgb8;
+use restore_core::{Condition, faces_from_rgb8};
 use tch::{Device, Tensor};
 use training::data::config::{DataConfig, DataKind};
 use training::data::dataset::FaceDataset;
@@ -29,7 +29,14 @@ fn recipe(crop_size: u32, data: DataConfig) -> PairRecipe {
 }
 
 fn options(recipe: PairRecipe) -> LoaderOptions {
-    LoaderOptions { recipe, batch: 4, share: Share::WHOLE, seed: 7, workers: 2 }
+    LoaderOptions {
+        recipe,
+        condition: Condition::Degraded,
+        batch: 4,
+        share: Share::WHOLE,
+        seed: 7,
+        workers: 2,
+    }
 }
 
 fn open(folder: &Path) -> FaceDataset {

@@ -6,6 +6,7 @@ pub mod degrade;
 pub mod doctor;
 pub mod enhance;
 pub mod evaluate;
+pub mod generate;
 pub mod iterate;
 pub mod pack;
 #[cfg(feature = "detect")]

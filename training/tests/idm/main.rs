@@ -8,6 +8,7 @@ mod degrade;
 mod doctor;
 mod enhance;
 mod evaluate;
+mod generate;
 mod iterate;
 mod pack;
 mod pictures;
