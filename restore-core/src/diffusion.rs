@@ -71,8 +71,8 @@ impl DiffusionRestorer {
     /// Loads a model file.
     ///
     /// # Errors
-    /// [`RestoreError::Io`] or [`RestoreError::Model`] when the file cannot be used or is a generator, [`RestoreError::Device`] when the
-    /// device cannot, [`RestoreError::Config`] when the number of steps is out of range.
+    /// [`RestoreError::Io`] or [`RestoreError::Model`] when the file cannot be used or is a generator,
+    /// [`RestoreError::Device`] when the device cannot, [`RestoreError::Config`] when the number of steps is out of range.
     pub fn open(path: &Path, options: &DiffusionOptions) -> Result<Self, RestoreError> {
         Self::new(&Checkpoint::open(path)?, path, options)
     }
@@ -91,7 +91,7 @@ impl DiffusionRestorer {
             return Err(RestoreError::model(
                 path,
                 "it is a generator, which makes pictures of noise and restores none",
-                "Sample it with idm generate, or give a model that was trained to restore (without model.unet.condition)",
+                "Sample it with idm generate, or give a restorer, which is trained without model.unet.condition",
             ));
         }
         let device = options.device.resolve()?;

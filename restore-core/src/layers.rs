@@ -164,11 +164,13 @@ impl ClassEmbedding {
     }
 
     pub(crate) fn forward(&self, classes: &Tensor, like: &Tensor) -> Result<Tensor> {
-        let weight = self.weight.f_to_kind(like.kind())?;
+        let weight = &self.weight;
         let (count, channels) = weight.size2()?;
-        let none = weight.f_new_zeros([1, channels], (like.kind(), like.device()))?;
-        let table = Tensor::f_cat(&[weight, none], 0)?;
-        Ok(Tensor::f_embedding(&table, classes, count, false, false)?.f_view([-1, channels, 1, 1])?)
+        let none = weight.f_new_zeros([1, channels], (weight.kind(), weight.device()))?;
+        let table = Tensor::f_cat(&[weight, &none], 0)?;
+        // Cast after the look-up, so that the gradients of a class's pictures are summed in the weight's precision.
+        let embedding = Tensor::f_embedding(&table, classes, count, false, false)?;
+        Ok(embedding.f_view([-1, channels, 1, 1])?.f_to_kind(like.kind())?)
     }
 }
 

@@ -202,7 +202,7 @@ fn ddim_carries_noise_to_a_normal_distribution() {
             let (gamma, next) = (pair[0], pair[1]);
             let variance = DEVIATION * DEVIATION;
             let factor = (gamma * next).sqrt() * variance + ((1.0 - gamma) * (1.0 - next)).sqrt();
-            rest = rest * (factor / (gamma * variance + 1.0 - gamma));
+            rest *= factor / (gamma * variance + 1.0 - gamma);
         }
         assert!(difference(&made, &(rest + MEAN)) < 1e-9, "{steps} steps");
         if steps == 1000 {

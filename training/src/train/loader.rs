@@ -124,7 +124,7 @@ impl Loader {
     }
 
     /// The next batch on `device`: targets and degraded inputs, each [N, 3, S, S] float in [-1, 1], S the recipe's
-    /// [`side`](PairRecipe::side). For a generator the pictures and the numbers of their classes, [N] int64.
+    /// [`side`](PairRecipe::side). For a generator the pictures and the numbers of their classes, `[N]` int64.
     ///
     /// # Errors
     /// [`LoaderError`] when the data cannot be read.

@@ -174,7 +174,7 @@ impl Trainer {
     }
 
     /// One optimiser step on clean faces `x` and their degraded versions `x_d`, [N, 3, S, S] in [-1, 1]; for a generator on pictures
-    /// and, in the place of `x_d`, the numbers of their classes, [N] int64. They go through
+    /// and, in the place of `x_d`, the numbers of their classes, `[N]` int64. They go through
     /// the network `run.batch` at a time, their gradients summed in fp32 and averaged over the processes of `group`; how they
     /// are parted changes only the rounding.
     ///

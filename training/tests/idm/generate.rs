@@ -101,7 +101,7 @@ fn a_generator_draws_the_colours_of_its_classes() {
         ("batch = 8", "batch = 8\nloss = \"l2\"\nprecision = \"fp32\""),
         ("interval = 40", "interval = 400"),
         ("faces = 4", "faces = 5"),
-        ("steps = 1", "steps = 10"),
+        ("steps = 1\n", "steps = 10\n"),
     ]);
     let config = tiny_config(folder.path(), "c.toml", &changes);
     succeeded(&train(&config, &data, &run, &[]));
@@ -138,7 +138,8 @@ fn pictures_are_numbered_and_go_on() {
     let model = busy_generator(folder.path(), Condition::Classes(2));
     let run = |name: &str, more: &[&str]| {
         let output = folder.path().join(name);
-        let said = succeeded(&generate(&model, &output, &[&["--steps", "3", "--seed", "4"], more].concat()));
+        let said =
+            succeeded(&generate(&model, &output, &[&["--steps", "3", "--seed", "4"][..], more].concat()));
         (output, said)
     };
     let (eight, said) = run("eight", &["--count", "9"]);
