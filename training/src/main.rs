@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
-use training::commands::{bench, degrade, doctor, enhance, evaluate, iterate, pack, restore, study, train};
+use training::commands::{
+    bench, degrade, distance, doctor, enhance, evaluate, iterate, pack, restore, study, train,
+};
 use training::jobs::interrupt::{self, Outcome};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -29,6 +31,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
+    Distance(distance::DistanceArgs),
     Study(study::StudyArgs),
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Iterate(args) => iterate::run(&args),
         Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
+        Command::Distance(args) => distance::run(&args),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),
