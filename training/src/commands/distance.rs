@@ -24,8 +24,8 @@ const CACHE: &str = "facerestore/features";
 /// result has. Nothing here is called FID or KID: those are the distances over TensorFlow's Inception network of 2015 with its
 /// own resizing. If you have that network as a TorchScript file that takes pictures in [0, 1], what is measured over it is that.
 ///
-/// The network is a TorchScript file (or ONNX, named .onnx) that takes RGB in [0, 1] of shape [N, 3, S, S] and gives features
-/// [N, D]. Pictures must be square; those of another size than --size are resized (Lanczos).
+/// The network is a TorchScript file (or ONNX, named .onnx) that takes RGB in [0, 1] of shape `[N, 3, S, S]` and gives features
+/// `[N, D]`. Pictures must be square; those of another size than --size are resized (Lanczos).
 ///
 /// Features are kept in --cache by the contents of the picture and of the network, so the next comparison with the same pictures
 /// needs no network. An interrupted run goes on where it was. In memory are the features of both sets (for 100 000
@@ -40,7 +40,7 @@ pub struct DistanceArgs {
     /// Folder of the pictures to compare with them, with the folders below it
     #[arg(value_name = "FAKE")]
     fake: PathBuf,
-    /// The network: pictures to features [N, D]
+    /// The network: pictures to features `[N, D]`
     #[arg(long, value_name = "FILE")]
     network: PathBuf,
     /// Side in pixels at which the network sees pictures
@@ -73,8 +73,13 @@ pub fn run(args: &DistanceArgs) -> anyhow::Result<Outcome> {
     let cache = args.cache.clone().map_or_else(users_cache, Ok)?;
     let Some(real) = set(args, &mut network, &cache, &args.real)? else { return Ok(interrupted()) };
     let Some(fake) = set(args, &mut network, &cache, &args.fake)? else { return Ok(interrupted()) };
-    let comparison =
-        Comparison::of(&network, args.size, (&args.real, &real), (&args.fake, &fake), args.resamples)?;
+    let comparison = Comparison::of(
+        &network,
+        args.size,
+        (args.real.as_path(), &real),
+        (args.fake.as_path(), &fake),
+        args.resamples,
+    )?;
     if let Some(path) = &args.output {
         picture::write_atomically(path, &serde_json::to_vec_pretty(&comparison)?)?;
     }

@@ -2,4 +2,5 @@
 
 mod networks;
 mod pictures;
+mod sets;
 mod spectrum;
