@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use crate::commands::prepare;
 use crate::commands::{
-    bench, degrade, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
+    bench, degrade, distance, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
 };
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -34,6 +34,7 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
+    Distance(distance::DistanceArgs),
     Study(study::StudyArgs),
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak

@@ -8,7 +8,7 @@ use training::cli::{Cli, Command};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{
-    bench, degrade, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
+    bench, degrade, distance, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
 };
 use training::jobs::interrupt::{self, Outcome};
 
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
         Command::Generate(args) => generate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
+        Command::Distance(args) => distance::run(&args),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod degrade;
+pub mod distance;
 pub mod doctor;
 pub mod enhance;
 pub mod evaluate;

@@ -20,7 +20,7 @@ pub use listing::{
 pub use output::{
     Format, JPEG_QUALITY, encode, prepare_output_folder, prepare_outputs, write, write_atomically,
 };
-pub use read::read;
+pub use read::{read, read_bytes};
 pub use resize::{
     resize_antialiased, resize_bilinear, resize_bilinear_f32, resize_cubic_f32, resize_to_square, to_f32,
     to_rgb8,

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod degrade;
+mod distance;
 mod doctor;
 mod enhance;
 mod evaluate;
