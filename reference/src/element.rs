@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The page of the element: what `gst-inspect-1.0 facerestore` says, from the same objects.
+//! The page of the element: what `gst-inspect-1.0 facerestore` says, from the same objects, after the documentation in its source.
 
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
 use gst::glib;
 use gst::prelude::*;
+
+use crate::section::{section, since};
 
 /// The page, in Markdown.
 pub fn page() -> Result<String> {
@@ -14,8 +16,7 @@ pub fn page() -> Result<String> {
     let factory = gst::ElementFactory::find("facerestore").context("the element is not registered")?;
     let element = factory.create().build()?;
     let mut page = format!("# The element `{}`\n\n", factory.name());
-    let description = factory.metadata(gst::ELEMENT_METADATA_DESCRIPTION).unwrap_or_default();
-    writeln!(page, "{}\n\n## Properties\n", escaped(description))?;
+    writeln!(page, "{}\n\n## Properties\n", section()?)?;
     let own = element.type_();
     let mut properties: Vec<_> =
         element.list_properties().iter().filter(|property| property.owner_type() == own).cloned().collect();
@@ -37,11 +38,7 @@ fn describe(page: &mut String, property: &glib::ParamSpec) -> Result<()> {
     writeln!(page, "### `{}`\n", property.name())?;
     writeln!(page, "{}\n", escaped(property.blurb().unwrap_or_default()))?;
     writeln!(page, "- Type: `{}`{}", property.value_type().name(), range(property))?;
-    let default = property.default_value();
-    // A structure that is not there cannot be written out.
-    let text = if default.type_().is_a(glib::Type::BOXED) { None } else { default.serialize().ok() };
-    let text = text.filter(|text| !text.is_empty()).map_or("none".to_owned(), |text| format!("`{text}`"));
-    writeln!(page, "- Default: {text}")?;
+    writeln!(page, "- Default: {}", default(property))?;
     let flags = property.flags();
     let when = if flags.contains(gst::PARAM_FLAG_CONTROLLABLE) {
         "at any time, also by a controller"
@@ -54,8 +51,23 @@ fn describe(page: &mut String, property: &glib::ParamSpec) -> Result<()> {
     } else {
         "never: it is read"
     };
-    writeln!(page, "- Can be set: {when}\n")?;
+    writeln!(page, "- Can be set: {when}")?;
+    writeln!(page, "- Since: {}\n", since(property.name()))?;
     Ok(())
+}
+
+fn default(property: &glib::ParamSpec) -> String {
+    let value = property.default_value();
+    // A structure that is not there cannot be written out.
+    let text = if value.type_().is_a(glib::Type::BOXED) {
+        None
+    } else if let Ok(number) = value.get::<f64>() {
+        // As it was meant: GStreamer writes 0.6 with all of its digits.
+        Some(number.to_string())
+    } else {
+        value.serialize().ok().map(Into::into)
+    };
+    text.filter(|text| !text.is_empty()).map_or("none".to_owned(), |text| format!("`{text}`"))
 }
 
 /// What values there are, for numbers and enumerations.

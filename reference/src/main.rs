@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Writes what is said of the programs and the element outside of them from their own definitions, so that it cannot go stale.
 
+mod book;
 mod element;
+mod links;
 mod programs;
+mod section;
+mod site;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,8 +34,13 @@ enum What {
         /// The folder
         dir: PathBuf,
     },
-    /// Pages of Markdown, into DIR: one for the element, one for each program
+    /// The source of the site for mdBook, into DIR: the chapters in docs/SUMMARY.md, and the reference; links are checked
     Book {
+        /// The folder
+        dir: PathBuf,
+    },
+    /// Check the links of the site that was built into DIR
+    Links {
         /// The folder
         dir: PathBuf,
     },
@@ -41,7 +50,8 @@ fn main() -> Result<()> {
     match Cli::parse().what {
         What::Man { dir } => man(&dir),
         What::Completions { dir } => completions(&dir),
-        What::Book { dir } => book(&dir),
+        What::Book { dir } => book::write(&dir),
+        What::Links { dir } => links_of(&dir),
     }
 }
 
@@ -75,22 +85,11 @@ fn completions(share: &Path) -> Result<()> {
     Ok(())
 }
 
-fn book(folder: &Path) -> Result<()> {
-    make(folder)?;
-    let mut pages = vec![("element".to_owned(), element::page()?)];
-    for program in programs::all() {
-        let name = program.get_name().to_owned();
-        let options = clap_markdown::MarkdownOptions::new()
-            .title(format!("`{name}`"))
-            .show_footer(false)
-            .show_table_of_contents(false);
-        pages.push((name, clap_markdown::help_markdown_command_custom(&program, &options)));
-    }
-    for (name, text) in pages {
-        let path = folder.join(name).with_extension("md");
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+fn links_of(site: &Path) -> Result<()> {
+    let site = site
+        .canonicalize()
+        .with_context(|| format!("there is no {}: scripts/docs builds it", site.display()))?;
+    site::check(&site)
 }
 
 fn make(folder: &Path) -> Result<()> {

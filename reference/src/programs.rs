@@ -20,3 +20,33 @@ pub fn all() -> Vec<Command> {
         photo::Cli::command(),
     ]
 }
+
+/// The page of a program in the book, in Markdown: its options, and those of its subcommands.
+pub fn page(program: &Command) -> String {
+    let markdown = clap_markdown::help_markdown_command(program);
+    // From the first heading of a command on, made that of the page: what is above says what clap-markdown is.
+    let (_, commands) = markdown.split_once("\n## ").unwrap_or(("", &markdown));
+    let commands = commands.split("<hr/>").next().unwrap_or(commands);
+    // What the program starts itself is hidden, and would leave an empty list.
+    format!("# {}\n", commands.replace("###### **Subcommands:**\n\n\n", "").trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_every_option_and_nothing_about_itself() {
+        for program in all() {
+            let page = page(&program);
+            assert!(page.starts_with(&format!("# `{}", program.get_name())), "{page}");
+            assert!(!page.contains("clap-markdown") && !page.contains("Subcommands:**\n\n\n"), "{page}");
+            let commands = [&program].into_iter().chain(program.get_subcommands());
+            for command in commands.filter(|command| !command.is_hide_set()) {
+                for option in command.get_arguments().filter_map(|argument| argument.get_long()) {
+                    assert!(page.contains(&format!("`--{option}")), "{} --{option}", command.get_name());
+                }
+            }
+        }
+    }
+}
