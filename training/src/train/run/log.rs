@@ -147,9 +147,13 @@ impl RunLog {
         ];
         if self.has_terms {
             let Terms { pixel, perceptual, adversarial, discriminator } = self.unlogged.terms;
-            let names =
-                ["train/pixel", "train/grid", "train/perceptual", "train/adversarial", "train/discriminator"];
-            for (name, sum) in names.into_iter().zip([pixel, perceptual, adversarial, discriminator]) {
+            let sums = [
+                ("train/pixel", pixel),
+                ("train/perceptual", perceptual),
+                ("train/adversarial", adversarial),
+                ("train/discriminator", discriminator),
+            ];
+            for (name, sum) in sums {
                 let mean = sum / self.unlogged.count as f64;
                 values.push(format!("{mean:.6}"));
                 scalars.push((name, mean));
