@@ -29,7 +29,8 @@ pub fn untrained_model(folder: &Path) -> PathBuf {
         ..UNetConfig::fast()
     };
     let inference = InferenceConfig { steps: 1, sampler: Sampler::Ddim, ..InferenceConfig::default() };
-    let config = ModelConfig { crop_size: 64, unet, diffusion: DiffusionConfig::default(), inference };
+    let diffusion = DiffusionConfig::default();
+    let config = ModelConfig { crop_size: 64, class_names: Vec::new(), unet, diffusion, inference };
     let path = folder.join("untrained.safetensors");
     Checkpoint::untrained(&config, 1).unwrap().save(&path, tch::Kind::Float).unwrap();
     path

@@ -6,6 +6,7 @@ use clap::{Command, CommandFactory};
 #[path = "../../examples/batch-enhance/cli.rs"]
 mod batch_enhance;
 #[path = "../../examples/live-conference/cli.rs"]
+#[expect(dead_code, reason = "what the program makes of its options is of no use here")]
 mod live_conference;
 #[path = "../../examples/photo/cli.rs"]
 mod photo;

@@ -3,7 +3,8 @@
 //!
 //! A [`Restorer`] takes a batch of aligned faces and returns the restored ones. [`DiffusionRestorer`] runs the
 //! project's own model, a [`Checkpoint`] of a [`UNet`] sampled on a [`NoiseSchedule`]; [`TorchScriptRestorer`] runs any
-//! scripted restorer. This crate knows nothing of frames, detection or GStreamer.
+//! scripted restorer. A [`Generator`] makes pictures of noise alone, by the same network without a face to restore. This
+//! crate knows nothing of frames, detection or GStreamer.
 
 mod atomic;
 mod bytes;
@@ -14,6 +15,7 @@ mod detail_branch;
 mod device;
 mod diffusion;
 mod error;
+mod generator;
 mod layers;
 mod neutral;
 mod noise;
@@ -32,10 +34,11 @@ pub use atomic::{
 pub use bytes::{tensor_from_bytes, tensor_to_bytes};
 pub use checkpoint::Checkpoint;
 pub(crate) use choice::named_choice;
-pub use config::{Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
+pub use config::{Condition, Design, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
 pub use device::{DeviceChoice, Precision, cpu_has_fast_bf16, device_name};
 pub use diffusion::{DiffusionOptions, DiffusionRestorer};
 pub use error::RestoreError;
+pub use generator::{Generator, GeneratorOptions};
 pub use noise::seeded_noise;
 pub use restorer::{RestoreOptions, Restorer, WarmStart, faces_from_bytes, faces_from_rgb8, faces_to_rgb8};
 pub use sampler::{Prediction, Sampler, Sampling};

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The network `f(x_t, x_d, γ)`: one U-Net for the paper's and the fast configuration (DDPM, Ho et al. 2020).
+//! The network `f(x_t, x_d, γ)`: one U-Net for the paper's and the fast configuration (DDPM, Ho et al. 2020), and without x_d for
+//! generators.
 
 use tch::{Kind, Tensor, nn};
 
-use crate::config::{INPUT_CHANNELS, OUTPUT_CHANNELS};
+use crate::config::OUTPUT_CHANNELS;
 use crate::detail_branch::{BRANCH_PATCH, DetailBranch};
-use crate::layers::{Attention, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
-use crate::{Design, RestoreError, UNetConfig};
+use crate::layers::{Attention, ClassEmbedding, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
+use crate::{Condition, Design, RestoreError, UNetConfig};
 
 type Result<T> = std::result::Result<T, RestoreError>;
 
@@ -18,6 +19,7 @@ pub struct UNet {
     config: UNetConfig,
     coarse: Option<Box<UNet>>,
     embedding: NoiseEmbedding,
+    classes: Option<ClassEmbedding>,
     stem: Conv,
     encoder: Vec<Level>,
     middle: (ResBlock, Attention, ResBlock),
@@ -83,8 +85,15 @@ impl UNet {
             Conv::new(&(path / name), channels, 3, 1, true, Start::Zero)
         };
         let coarse = config.coarse.as_ref().map(|coarse| Self::build(&(path / "coarse"), coarse, even));
+        let classes = match config.condition {
+            Condition::Classes(count) => {
+                Some(ClassEmbedding::new(&(path / "classes"), count, config.embedding_channels())?)
+            }
+            Condition::Degraded | Condition::None => None,
+        };
         let (encoder, skips) = build_encoder(&(path / "encoder"), config)?;
         Ok(Self {
+            classes,
             coarse: coarse.transpose()?.map(Box::new),
             embedding: NoiseEmbedding::new(
                 &(path / "embedding"),
@@ -93,7 +102,7 @@ impl UNet {
             )?,
             stem: Conv::new(
                 &(path / "stem"),
-                (INPUT_CHANNELS * pixels, config.channels(0)),
+                (config.condition.input_channels() * pixels, config.channels(0)),
                 3,
                 1,
                 true,
@@ -121,6 +130,9 @@ impl UNet {
     /// Predicts from `x_t` and `x_d`, each `[N, 3, H, W]` float, and `gamma` `[N]`; H and W multiples of
     /// [`UNetConfig::size_multiple`]. The layers compute in `compute`, the result is fp32, not clipped.
     /// `train` switches dropout on.
+    ///
+    /// In a generator the numbers of classes, `[N]` int64, are in the place of `x_d`, C of 0 to C − 1 standing for none; one
+    /// without classes does not look at them ([`Condition`]).
     ///
     /// # Errors
     /// [`RestoreError::Shape`] when H or W does not suit, [`RestoreError::Torch`].
@@ -170,9 +182,14 @@ impl UNet {
         train: bool,
     ) -> Result<Heads> {
         self.check_size(x_t)?;
-        let input = Tensor::f_cat(&[x_t, condition], 1)?.f_to_kind(compute)?;
+        let input = match self.config.condition {
+            Condition::Degraded => Tensor::f_cat(&[x_t, condition], 1)?,
+            Condition::None | Condition::Classes(_) => x_t.shallow_clone(),
+        };
+        let input = input.f_to_kind(compute)?;
         let input = channels_last(&input.f_pixel_unshuffle(self.config.patch)?)?;
-        let embedding = self.embedding.forward(gamma, &input)?;
+        let class = self.classes.as_ref().map(|classes| classes.forward(condition, &input)).transpose()?;
+        let embedding = self.embedding.forward(gamma, class.as_ref(), &input)?;
 
         let concatenate = self.config.design == Design::Ddpm;
         let mut h = self.stem.forward(&input)?;

@@ -48,7 +48,8 @@ pub fn lightening(folder: &Path, change: f64) -> PathBuf {
         ..UNetConfig::fast()
     };
     let inference = InferenceConfig { detail_gamma: Some(0.956), ..InferenceConfig::default() };
-    let config = ModelConfig { crop_size: 64, unet, diffusion: DiffusionConfig::default(), inference };
+    let diffusion = DiffusionConfig::default();
+    let config = ModelConfig { crop_size: 64, class_names: Vec::new(), unet, diffusion, inference };
     let mut model = Checkpoint::untrained(&config, 1).unwrap();
     // Both heads of a residual network begin at nothing.
     let bias = model.weights.get_mut("sharp.bias").unwrap();

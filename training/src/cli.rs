@@ -5,7 +5,9 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "detect")]
 use crate::commands::prepare;
-use crate::commands::{bench, degrade, doctor, enhance, evaluate, iterate, pack, restore, study, train};
+use crate::commands::{
+    bench, degrade, distance, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
+};
 
 /// Train, apply and measure iterative diffusion models for face restoration.
 #[derive(Debug, Parser)]
@@ -29,8 +31,10 @@ pub enum Command {
     Enhance(enhance::EnhanceArgs),
     Iterate(iterate::IterateArgs),
     Restore(restore::RestoreArgs),
+    Generate(generate::GenerateArgs),
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
+    Distance(distance::DistanceArgs),
     Study(study::StudyArgs),
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak

@@ -7,7 +7,9 @@ use clap::Parser;
 use training::cli::{Cli, Command};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
-use training::commands::{bench, degrade, doctor, enhance, evaluate, iterate, pack, restore, study, train};
+use training::commands::{
+    bench, degrade, distance, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
+};
 use training::jobs::interrupt::{self, Outcome};
 
 fn main() -> ExitCode {
@@ -22,7 +24,9 @@ fn main() -> ExitCode {
         Command::Enhance(args) => enhance::run(&args),
         Command::Iterate(args) => iterate::run(&args),
         Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
+        Command::Generate(args) => generate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
+        Command::Distance(args) => distance::run(&args),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),

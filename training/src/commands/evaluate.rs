@@ -95,7 +95,7 @@ pub struct EvaluateArgs {
     /// Network for NIMA: pictures to shares `[N, 10]` of the votes 1 to 10, or to mean scores `[N]`
     #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
     nima: Option<PathBuf>,
-    /// Network for FID, precision and recall: pictures to features `[N, D]`
+    /// Network for the Fréchet distance, precision and recall: pictures to features `[N, D]`
     #[arg(long, value_name = "FILE", help_heading = "Networks of measures")]
     inception: Option<PathBuf>,
     /// Write report.json, report.md, index.html and all pictures to this folder

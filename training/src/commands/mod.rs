@@ -3,9 +3,11 @@
 
 pub mod bench;
 pub mod degrade;
+pub mod distance;
 pub mod doctor;
 pub mod enhance;
 pub mod evaluate;
+pub mod generate;
 pub mod iterate;
 pub mod pack;
 #[cfg(feature = "detect")]

@@ -85,7 +85,7 @@ fn average(model: &mut Checkpoint, path: &Path, share: f64) -> anyhow::Result<()
         }
     }
     ensure!(
-        other.config.unet == model.config.unet,
+        other.config.unet == model.config.unet && other.config.class_names == model.config.class_names,
         "{} is of another network than --model; only weights of the same can be averaged",
         path.display()
     );

@@ -3,6 +3,7 @@
 
 pub mod apart;
 pub mod blur;
+pub mod classes;
 pub mod config;
 pub mod dataset;
 pub mod degradation;

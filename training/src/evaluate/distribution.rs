@@ -11,7 +11,7 @@ use crate::metrics::{
 /// A set of pictures against the set of clean faces.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Distribution {
-    /// FID, when the features are Inception's.
+    /// FID, when the features are those of TensorFlow's Inception.
     pub frechet_distance: f64,
     /// Kynkäänniemi's measures.
     #[serde(flatten)]
@@ -43,13 +43,13 @@ impl RealFaces {
         let (count, length) = self.features.size2().ok()?;
         if count <= NEIGHBOURS {
             return Some(format!(
-                "FID, precision and recall are not measured: they need at least {} faces",
+                "Fréchet distance, precision and recall are not measured: they need at least {} faces",
                 NEIGHBOURS + 1
             ));
         }
         (count < length).then(|| {
             format!(
-                "FID of {count} faces with {length} features each is too large: below {length} faces the covariance \
+                "The Fréchet distance of {count} faces with {length} features each is too large: below {length} faces the covariance \
                  has no full rank. Compare it only between systems on the same faces"
             )
         })

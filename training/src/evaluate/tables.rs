@@ -29,6 +29,28 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
 }
 
+impl Table {
+    /// Its header and rows in Markdown, with columns that line up as plain text.
+    #[must_use]
+    pub fn aligned(&self) -> String {
+        let escaped = |row: &Vec<String>| row.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>();
+        let rows: Vec<Vec<String>> = std::iter::once(&self.header).chain(&self.rows).map(escaped).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
+        let line = |row: &Vec<String>| {
+            let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+                if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            });
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let rules = widths.iter().enumerate().map(|(column, &width)| {
+            if column == 0 { "-".repeat(width + 2) } else { format!("{}:", "-".repeat(width + 1)) }
+        });
+        let rule = format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
+        line(&rows[0]) + &rule + &rows[1..].iter().map(line).collect::<String>()
+    }
+}
+
 /// All tables of a report that have rows.
 #[must_use]
 pub fn tables(report: &Report) -> Vec<Table> {
@@ -98,7 +120,7 @@ fn with_set(mut cells: Vec<String>, set: impl IntoIterator<Item = String>, repor
 fn restoration(report: &Report) -> Table {
     let inception = report.head.networks.inception.as_ref().filter(|_| report.input_distribution.is_some());
     let labels = inception.map(|NetworkReport { name, .. }| {
-        [format!("FID: {name} ↓"), format!("precision: {name} ↑"), format!("recall: {name} ↑")]
+        [format!("Fréchet: {name} ↓"), format!("precision: {name} ↑"), format!("recall: {name} ↑")]
     });
     let labels = labels.into_iter().flatten().chain(["ms a face".to_owned()]);
     let header = with_set(header("f(x_d) against x", report), labels, report);
@@ -176,7 +198,7 @@ fn networks(report: &Report) -> Table {
         ("identity", "--identity", identity),
         ("perceptual distance", "--perceptual", perceptual),
         ("NIMA", "--nima", nima),
-        ("FID, precision, recall", "--inception", inception),
+        ("Fréchet distance, precision, recall", "--inception", inception),
     ];
     let rows = parts.map(|(part, option, network)| match network {
         Some(NetworkReport { name, milliseconds_per_picture }) => {
@@ -214,7 +236,7 @@ pub fn heading(report: &Report) -> String {
 pub fn markdown(report: &Report) -> String {
     let mut text = format!("{}\n", heading(report));
     for table in tables(report) {
-        text += &format!("\n## {}\n\n{}\n\n{}", table.title, table.note, aligned(&table));
+        text += &format!("\n## {}\n\n{}\n\n{}", table.title, table.note, table.aligned());
     }
     let lists = [("Notes", &report.notes), ("Left out", &report.skipped)];
     for (title, lines) in lists.into_iter().filter(|(_, lines)| !lines.is_empty()) {
@@ -222,22 +244,4 @@ pub fn markdown(report: &Report) -> String {
         lines.iter().for_each(|line| text += &format!("- {line}\n"));
     }
     text
-}
-
-fn aligned(table: &Table) -> String {
-    let escaped = |row: &Vec<String>| row.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>();
-    let rows: Vec<Vec<String>> = std::iter::once(&table.header).chain(&table.rows).map(escaped).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..table.header.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
-    };
-    let rules = widths.iter().enumerate().map(|(column, &width)| {
-        if column == 0 { "-".repeat(width + 2) } else { format!("{}:", "-".repeat(width + 1)) }
-    });
-    let rule = format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
-    line(&rows[0]) + &rule + &rows[1..].iter().map(line).collect::<String>()
 }

@@ -30,6 +30,12 @@ pub enum IterateError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A generator enhances nothing.
+    #[error(
+        "configuration: model.unet.condition is of a generator, which restores nothing: idm iterate is for restorers; train it with \
+         idm train on the enhanced pictures"
+    )]
+    Generator,
     /// There is no such folder of training pictures.
     #[error("--data {} is no folder", .0.display())]
     NoData(PathBuf),

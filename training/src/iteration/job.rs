@@ -96,6 +96,9 @@ impl IterateJob {
 
     /// What would otherwise fail after days of training.
     fn check(&self, config: &TrainConfig) -> Result<(), IterateError> {
+        if config.model.unet.condition.generates() {
+            return Err(IterateError::Generator);
+        }
         if !self.data.is_dir() {
             return Err(IterateError::NoData(self.data.clone()));
         }

@@ -14,5 +14,5 @@ pub use enhance::enhance;
 pub use enhancement::{EnhanceError, EnhanceJob, Enhanced};
 pub use error::IterateError;
 pub use job::IterateJob;
-pub use recipe::{RECIPE_FILE, Recipe, RecipeError};
+pub use recipe::{RECIPE_FILE, Recipe};
 pub use record::{DataIdentity, Record, RecordError, Settings, Stage};

@@ -2,6 +2,7 @@
 //! Long work over many pictures: what is to do, in batches, with a progress bar, until it ends or is interrupted.
 
 pub mod batches;
+pub mod claim;
 pub mod conclusion;
 pub mod files;
 pub mod interrupt;

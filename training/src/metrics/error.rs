@@ -30,6 +30,9 @@ pub enum MetricError {
         /// How many it takes.
         least: i64,
     },
+    /// Too few resamples for a standard error.
+    #[error("a standard error from {0} resamples cannot be told: it takes at least 2")]
+    TooFewResamples(usize),
     /// A failure inside libtorch, as when features of different lengths are compared.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

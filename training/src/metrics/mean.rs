@@ -42,3 +42,13 @@ impl Mean {
         })
     }
 }
+
+/// The standard deviation of a sample (divided by n - 1); `None` of less than two values.
+pub(super) fn standard_deviation(values: &[f64]) -> Option<f64> {
+    if values.len() < 2 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((squares / (values.len() - 1) as f64).sqrt())
+}

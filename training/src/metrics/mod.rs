@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Measures of restored faces: PSNR, SSIM, sharpness, energy in octaves and the grid of patches, what pretrained networks
-//! say, and distances between whole sets.
+//! say, and measures of whole sets.
 
 mod error;
-mod fid;
+mod frechet;
 mod grid;
 mod identity;
+mod kernel_distance;
 mod luma;
 mod mean;
+mod neighbours;
 mod network;
 mod octaves;
 #[cfg(feature = "detect")]
 mod onnx;
-mod precision_recall;
 mod psnr;
 mod sharpness;
 mod ssim;
 
 pub use error::MetricError;
-pub use fid::{Gaussian, frechet_distance};
+pub use frechet::{Gaussian, Moments, frechet_distance, frechet_standard_error};
 pub use grid::grid;
 pub use identity::{cosines, distances};
+pub use kernel_distance::{KernelDistance, squared_mmd};
 pub use mean::Mean;
+pub use neighbours::{NEIGHBOURS, NeighbourFigures, PrecisionRecall, neighbour_figures, precision_recall};
 pub use network::{MetricNetwork, NetworkError, pictures_tensor};
 pub use octaves::{OCTAVES, Octave, octaves};
-pub use precision_recall::{NEIGHBOURS, PrecisionRecall, precision_recall};
 pub use psnr::{PSNR_CAP, psnr};
 pub use sharpness::sharpness;
 pub use ssim::ssim;

@@ -18,10 +18,12 @@ use std::time::{Duration, Instant};
 
 use image::RgbImage;
 use restore_core::RestoreError;
+use sha2::{Digest, Sha256};
 use tch::{CModule, Device, Kind, TchError, Tensor};
 
 #[cfg(feature = "detect")]
 use super::onnx::OnnxNetwork;
+use crate::digest::hexadecimal;
 use crate::picture;
 
 /// Votes of NIMA's scale, 1 to 10.
@@ -82,6 +84,7 @@ enum Backend {
 /// A pretrained network from a file, and how long it has computed.
 pub struct MetricNetwork {
     path: PathBuf,
+    sha256: String,
     device: Device,
     backend: Backend,
     pictures: i64,
@@ -99,7 +102,8 @@ impl MetricNetwork {
         let onnx = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
         let backend =
             if onnx { Self::onnx(path, &bytes)? } else { Self::torch_script(path, &bytes, device)? };
-        Ok(Self { path: path.to_owned(), device, backend, pictures: 0, time: Duration::ZERO })
+        let sha256 = hexadecimal(Sha256::new().chain_update(&bytes));
+        Ok(Self { path: path.to_owned(), sha256, device, backend, pictures: 0, time: Duration::ZERO })
     }
 
     fn torch_script(path: &Path, mut bytes: &[u8], device: Device) -> Result<Backend, NetworkError> {
@@ -144,6 +148,12 @@ impl MetricNetwork {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// SHA-256 of the file in hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// Milliseconds that a picture (or a pair, for a perceptual distance) took so far; `None` before the first.

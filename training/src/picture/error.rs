@@ -24,6 +24,14 @@ pub enum PictureError {
         /// What the decoder found.
         reason: String,
     },
+    /// A whole picture that is not of the kind that is asked for.
+    #[error("{}: {reason}", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// The file cannot be written (disk full, no permission, …). Nothing is left of it.
     #[error("cannot write {}: {source}", path.display())]
     Write {

@@ -4,6 +4,7 @@
 pub mod contact_sheet;
 mod error;
 mod file;
+mod grid;
 mod jpeg;
 mod listing;
 mod output;
@@ -12,13 +13,14 @@ mod resize;
 
 pub use error::PictureError;
 pub use file::PictureFile;
+pub use grid::{grid, square_grid};
 pub use listing::{
     EXTENSIONS, find, list, list_other_files, list_tree, list_unreadable, name, result_name, stem,
 };
 pub use output::{
     Format, JPEG_QUALITY, encode, prepare_output_folder, prepare_outputs, write, write_atomically,
 };
-pub use read::read;
+pub use read::{read, read_bytes};
 pub use resize::{
     resize_antialiased, resize_bilinear, resize_bilinear_f32, resize_cubic_f32, resize_to_square, to_f32,
     to_rgb8,

@@ -20,6 +20,14 @@ pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
     Ok(decode(path)?.picture.into_rgb8())
 }
 
+/// [`read`] of `bytes`, the contents of the file `path`, which messages name.
+///
+/// # Errors
+/// [`PictureError::Content`] as [`read`].
+pub fn read_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, PictureError> {
+    Ok(decode_bytes(path, bytes)?.picture.into_rgb8())
+}
+
 /// The contents of a file.
 #[derive(Debug)]
 pub(super) struct Decoded {
@@ -41,14 +49,18 @@ pub(super) struct Decoded {
 /// [`read`].
 pub(super) fn decode(path: &Path) -> Result<Decoded, PictureError> {
     let failed = |source| PictureError::Read { path: path.to_owned(), source };
+    decode_bytes(path, &std::fs::read(path).map_err(failed)?)
+}
+
+fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
+    let failed = |source| PictureError::Read { path: path.to_owned(), source };
     let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(failed)?;
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(failed)?;
     let format = reader.format();
     let mut trailing = Vec::new();
     if format == Some(ImageFormat::Jpeg) {
         let cut_off = || content("it is cut off: the end of its picture is missing".to_owned());
-        trailing = bytes[end_of_picture(&bytes).ok_or_else(cut_off)?..].to_vec();
+        trailing = bytes[end_of_picture(bytes).ok_or_else(cut_off)?..].to_vec();
     }
     let decoded = reader.into_decoder().and_then(|mut decoder| {
         let orientation = decoder.orientation()?;

@@ -106,6 +106,12 @@ pub const DETAIL_HEAD: [(&str, &str); 2] = [
     ("sampler = \"ddpm\"", "sampler = \"ddpm\"\ndetail_gamma = 0.956"),
 ];
 
+/// What makes the tiny configuration a generator of two classes.
+pub const GENERATOR: [(&str, &str); 2] = [
+    ("residual = true", "residual = false\ncondition = { classes = 2 }"),
+    ("[degradation]\nclean_share = 0.1\n", ""),
+];
+
 /// The tiny configuration with some text replaced, as `folder/name`.
 #[track_caller]
 pub fn tiny_config(folder: &Path, name: &str, changes: &[(&str, &str)]) -> PathBuf {

@@ -108,7 +108,8 @@ fn networks_measure_under_their_files_names() {
         &"--inception",
         &colours,
     ]);
-    for part in ["identity: two-colours, cosine ↑", "perceptual: mean-change ↓", "FID: two-colours ↓"] {
+    for part in ["identity: two-colours, cosine ↑", "perceptual: mean-change ↓", "Fréchet: two-colours ↓"]
+    {
         assert!(table.contains(part), "{part:?} is not in {table}");
     }
     assert!(table.contains("not measured (--nima FILE)"), "{table}");

@@ -5,9 +5,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod degrade;
+mod distance;
 mod doctor;
 mod enhance;
 mod evaluate;
+mod generate;
 mod iterate;
 mod pack;
 mod pictures;

@@ -3,4 +3,5 @@
 
 mod networks;
 mod pictures;
+mod sets;
 mod spectrum;

@@ -73,6 +73,7 @@ mod tests {
     fn model() -> ModelConfig {
         ModelConfig {
             crop_size: 512,
+            class_names: Vec::new(),
             unet: UNetConfig::fast(),
             diffusion: DiffusionConfig::default(),
             inference: InferenceConfig::default(),

@@ -3,6 +3,7 @@
 
 pub mod diverged;
 pub mod folder;
+pub mod generated;
 pub mod log;
 pub mod loss_plot;
 pub mod samples;
