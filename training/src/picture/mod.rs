@@ -6,6 +6,7 @@ mod file;
 mod jpeg;
 mod listing;
 mod output;
+pub(crate) mod plot_font;
 mod read;
 mod resize;
 
