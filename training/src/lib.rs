@@ -1,7 +1,7 @@
 //! How does the network learn? Degradations, training, evaluation; the program `idm`.
 //!
 //! One room for each purpose, from the bottom up: [`seed`], `digest` and [`picture`]; [`jobs`], [`data`] and [`metrics`]; [`restore`], and
-//! `prepare`, which needs OpenCV; [`evaluate`]; [`train`], [`study`] and [`distance`]; [`iteration`]; [`doctor`]. A room uses those before it
+//! `prepare`, which needs OpenCV; [`evaluate`]; [`train`], [`study`], [`distance`] and [`export`]; [`iteration`]; [`doctor`]. A room uses those before it
 //! alone. The [`commands`] take the command line apart and know all rooms; no room knows of them.
 
 pub mod commands;
@@ -10,6 +10,7 @@ mod digest;
 pub mod distance;
 pub mod doctor;
 pub mod evaluate;
+pub mod export;
 pub mod iteration;
 pub mod jobs;
 mod memory;

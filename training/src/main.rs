@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, iterate, pack, restore, study, train,
+    bench, degrade, distance, doctor, enhance, evaluate, export, iterate, pack, restore, study, train,
 };
 use training::jobs::interrupt::{self, Outcome};
 
@@ -33,6 +33,7 @@ enum Command {
     Evaluate(Box<evaluate::EvaluateArgs>),
     Distance(distance::DistanceArgs),
     Study(study::StudyArgs),
+    Export(export::ExportArgs),
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Distance(args) => distance::run(&args),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
+        Command::Export(args) => export::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),
         Command::Doctor(args) => doctor::run(&args).map(|()| Outcome::Finished),
