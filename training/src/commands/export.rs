@@ -57,7 +57,7 @@ enum Program {
 pub fn run(args: &ExportArgs) -> anyhow::Result<()> {
     let source = Source::open(&args.input, args.size, args.classes)?;
     let bar = progress::bar(source.files.len(), "pictures");
-    let step = |count| bar.inc(count as u64);
+    let step = |count: usize| bar.inc(count as u64);
     let unread = unreadable(&args.input)?;
     match args.program {
         Program::Stylegan2 => {

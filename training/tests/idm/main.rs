@@ -8,6 +8,7 @@ mod distance;
 mod doctor;
 mod enhance;
 mod evaluate;
+mod export;
 mod iterate;
 mod pack;
 mod pictures;
