@@ -1,9 +1,19 @@
-//! Version information for the plugin description, and an rpath to libtorch, so that the plugin loads
-//! without LD_LIBRARY_PATH.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Version information for the plugin description, and where the plugin finds libtorch without LD_LIBRARY_PATH: in the
+//! folder `facerestore` beside or above GStreamer's once it is installed, else where it was built.
 fn main() {
     gst_plugin_version_helper::info();
+    // From lib/gstreamer-1.0, and from lib/x86_64-linux-gnu/gstreamer-1.0 as Debian has it.
+    println!(
+        "cargo:rustc-link-arg-cdylib=-Wl,-rpath,$ORIGIN/../facerestore,-rpath,$ORIGIN/../../facerestore"
+    );
+    // Set by scripts/package: what is installed elsewhere must not look into a folder of this machine.
+    println!("cargo:rerun-if-env-changed=FACERESTORE_RELOCATABLE");
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
-    if let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
+    match std::env::var("DEP_TCH_LIBTORCH_LIB") {
+        Ok(lib) if std::env::var_os("FACERESTORE_RELOCATABLE").is_none() => {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
+        }
+        _ => {}
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What MP4 and QuickTime files hold that GStreamer's demuxer does not tell of: chapters, and tracks such as timecode.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What restores one stream of video: parser → decoder → element → encoder.
 
 use anyhow::{Context, Result};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The list of videos: what is read and where its results go.
 
 use std::collections::HashSet;

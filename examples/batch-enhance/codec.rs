@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which encoder follows which input codec, and at which quality; and which parser a copied stream needs.
 
 use gst::prelude::*;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The range and the colours of a video where GStreamer 1.22 loses them: between the bitstream and the decoder, and between
 //! the encoder and the muxer.
 

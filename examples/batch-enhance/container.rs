@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The containers: which demuxer reads one, which muxer writes it, and what it can hold.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The marks of Matroska's tracks that GStreamer's demuxer does not tell of: forced, for the deaf, commentary.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One file from start to end: the output appears under its name when it is whole.
 
 use std::ffi::OsString;

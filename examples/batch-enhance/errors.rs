@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Error messages of a pipeline as a user reads them.
 
 /// An error that a run of the batch cannot get past: every other file would meet it as well.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pipeline of one file: demuxer → per stream restored, copied or dropped → muxer → file.
 
 use std::path::{Path, PathBuf};

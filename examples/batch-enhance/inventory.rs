@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a file holds beside the samples of its streams: tags, covers, attached files, chapters, which streams play by default,
 //! and what its demuxer does not tell; and what of it another file lacks.
 

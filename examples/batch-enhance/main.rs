@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Restores the faces in a folder of videos: in parallel processes, as a job array, and again after a crash.
 //!
 //! `cargo run --release -p facerestore-examples --bin batch-enhance -- --input VIDEOS --output RESTORED --jobs 4`

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Starts a worker process per file, several at a time, and collects what became of them.
 
 use std::io::{BufRead, BufReader, Read};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the pictures of a restored video lose: transparency, bits of depth, chroma samples, what they say of HDR.
 
 use gst_video::{VideoFormatInfo, VideoInfo};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The progress bar, in time of video, and a line for each file that is done.
 
 use std::collections::HashMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Properties of the element as the command line gives them.
 
 use anyhow::{Context, Result, bail, ensure};

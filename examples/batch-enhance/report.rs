@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The JSON report of a file.
 
 use std::path::{Path, PathBuf};

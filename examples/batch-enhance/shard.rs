@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The part of the list that one job of an array does.
 
 use anyhow::{Context, Result};

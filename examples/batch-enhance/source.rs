@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A file taken apart: its streams, held back until all of them are known.
 
 use std::path::Path;

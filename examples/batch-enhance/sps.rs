@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whether the samples of an H.264 or H.265 stream fill 0…255: its sequence parameter set, read down to the VUI.
 
 /// Profiles of H.264 whose parameter sets tell the chroma format (ITU-T H.264, 7.3.2.1.1).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Subtitles of Matroska and WebM, which the demuxer hands out in another form than the muxer takes.
 
 use gst::prelude::*;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The process that does one file, so that nothing that happens in it reaches the others; and its talk with the master.
 //!
 //! A worker writes one JSON [`Event`] a line to standard output. Its standard input is its leash: when the master is gone,

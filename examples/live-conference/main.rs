@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A call with restored faces: camera, file or test picture → facerestore → RTP over UDP, a virtual camera or browsers, with
 //! the latency from the lens to the screen measured on the way.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The receiving side: RTP → pictures, shown when their time has come.
 
 use anyhow::{Context, Result};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the user sees: a line each second, and a summary at the end.
 
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The sending side: source → facerestore → H.264 → RTP, or → virtual camera.
 
 use std::path::Path;

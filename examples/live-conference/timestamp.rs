@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The time of capture that each frame carries: stamped on at the source, read where the frame is shown.
 
 use std::collections::BTreeMap;

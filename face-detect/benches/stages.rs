@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Time of each stage of one frame: detect, track, align, paste.
 
 use std::hint::black_box;

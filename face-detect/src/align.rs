@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Alignment: from the frame to the crop that a restoration network wants.
 
 use opencv::core::{BORDER_REFLECT_101, Mat, Size, ToInputArray};

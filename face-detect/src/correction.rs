@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A change of a frame's pixels within a region.
 
 use opencv::core::{Mat, Vec3b, Vec3f};

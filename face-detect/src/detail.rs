@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What restoration changed in a face, apart from where the face is: it can be put into any later frame.
 
 use opencv::core::{self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, Size, Vec3f, no_array};

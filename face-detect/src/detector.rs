@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The face detector: YuNet (March 2023) run by OpenCV's dnn module.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A detected face: box, landmarks, score.
 
 /// A point in pixels; integer coordinates are pixel centres.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Checks of image arguments.
 
 use opencv::core::{CV_8UC1, CV_8UC3, Mat, Size, ToInputArray};

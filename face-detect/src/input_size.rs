@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which network input size suits a frame and the smallest face wanted.
 
 /// YuNet wants sides that its coarsest grid (stride 32) divides.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keeping the frame's own tone: what a correction says about brightness and colour at large is dropped.
 
 use opencv::core::{self, BORDER_CONSTANT, Mat, Scalar, Size, no_array};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where are the faces? Detection, tracking, alignment to the FFHQ template and paste-back, on OpenCV.
 //!
 //! The three steps of one frame:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The feathered mask, in crop space, of what a paste may change.
 
 use opencv::core::{CV_32FC1, Mat, Scalar};

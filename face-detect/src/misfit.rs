@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How far five landmarks are from those of a face, however it is turned in the picture.
 
 use crate::error::DetectError;

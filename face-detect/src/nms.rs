@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Non-maximum suppression: one box per face.
 
 use opencv::core::{Rect2d, Vector};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Paste-back: what restoration changed, added to the frame inside a feathered mask.
 
 use opencv::prelude::*;

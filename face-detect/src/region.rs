@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which rectangle of the frame a face needs.
 
 use crate::similarity::Similarity;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The search of a still picture for every face in it: as a whole, closer, and turned when nobody stands upright.
 
 use std::f64::consts::FRAC_PI_4;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The similarity transform (rotation, uniform scale, shift) and its least-squares fit.
 
 use crate::error::DetectError;

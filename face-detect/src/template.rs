@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The FFHQ landmark template: where a face's five points lie in an aligned crop.
 
 use crate::face::Point;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pieces that a large photo is looked at in.
 
 use crate::face::BoundingBox;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Resampling under a similarity, and the filter that must go before one that shrinks.
 
 use opencv::core::{BORDER_ISOLATED, BORDER_REFLECT_101, Mat, Scalar, Size, ToInputArray};

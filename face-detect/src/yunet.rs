@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Decoding of YuNet's raw outputs into boxes, landmarks and scores.
 
 use crate::face::{BoundingBox, Face, Point};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Alignment of a real photo under known transforms, at borders, and when shrinking.
 
 mod common;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The detector on real photos, checked against OpenCV's own FaceDetectorYN, and on bad input.
 
 mod common;

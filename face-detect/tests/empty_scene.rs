@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A picture without a face is not searched again and again, and a face that comes into it is found at once.
 
 mod common;

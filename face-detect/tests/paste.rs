@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Paste-back on real faces: what changes, what must not, and how well it restores.
 
 mod common;

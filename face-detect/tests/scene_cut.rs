@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Scene cuts, and what is none. A tracker that is told to detect only once asks again at a cut and at no
 //! other time.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The search of photos: large ones with small faces, photos that lie on their side, and what is no face.
 
 mod common;

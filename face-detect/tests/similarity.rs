@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The similarity fit against known transforms and against a general least-squares solver.
 
 use face_detect::{DetectError, Point, Similarity, face_to_crop, template};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How well tracked landmarks follow known motion, and how still they keep.
 
 mod common;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which face is which: meeting, leaving, hiding, cuts, and when the detector is asked.
 
 mod common;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The crop of a face, as networks take it.
 
 use face_detect::{Point, Similarity};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What several tests need: a photograph, the shipped networks, and networks of known effect.
 
 use std::path::{Path, PathBuf};

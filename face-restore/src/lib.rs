@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The faces of a picture, restored: for a stream of frames ([`FaceStream`]) and for a still picture ([`PhotoRestorer`]).
 //!
 //! This crate knows neither GStreamer nor files. A frame's pixels reach it through [`FramePixels`]; what is to change comes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a face looked like after its last restoration, carried to the present frame, so that detail persists.
 //!
 //! A diffusion model answers each frame's compression noise with slightly other detail, which viewers see as flicker.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Faces that overlap: a pixel gets one correction's worth of change, not two.
 
 use face_detect::{Correction, Region};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The faces of a still picture: found, aligned, restored, put back.
 
 use std::path::Path;

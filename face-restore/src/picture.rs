@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A picture in memory, 8-bit RGB: the [`FramePixels`] of photos.
 
 use face_detect::{Correction, Region};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pixels of a frame as this crate needs them: what every kind of picture has to offer.
 
 use face_detect::Region;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The faces of the scene: found by the detector now and then, or told by somebody upstream; tracked in between. The one
 //! place that says which faces are visible and which are alive.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The stages of a frame, and how long each of them takes.
 
 use std::time::{Duration, Instant};

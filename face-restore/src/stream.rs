@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The faces of a stream of frames: track → align → restore → overlap → temporal → correction, offline or live.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Streams of a photograph: the real detector, and networks whose answer the tests know.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

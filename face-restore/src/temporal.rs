@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! From crops to restored crops: the network, and what it made of the same faces before.
 
 use std::collections::HashMap;

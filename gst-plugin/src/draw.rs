@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The debug overlay of `draw-boxes`: each face's box and landmarks, drawn into the frame in any format.
 
 use face_detect::{Region, Track};

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can go wrong when the element starts, and in a single frame. The texts are shown to users.
 
 use std::path::PathBuf;
 
 use face_detect::DetectError;
 use face_restore::FaceRestoreError;
-use restore_core::RestoreError;
+use restore_core::{NotShipped, RestoreError};
 
 /// The element cannot start; the state change fails with this text as an error message on the bus.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +21,10 @@ pub enum StartError {
         remedy: String,
     },
     /// A shipped file is in none of the places where it is looked for.
-    #[error("{file} is in none of the places where it is looked for: {}. {remedy}", list(.searched))]
+    #[error("{source}. {remedy}")]
     NotFound {
-        /// The file's name.
-        file: &'static str,
-        /// Every place looked at.
-        searched: Vec<PathBuf>,
+        /// Which, and every place looked at.
+        source: NotShipped,
         /// What the user can do.
         remedy: String,
     },
@@ -62,11 +61,6 @@ impl StartError {
         };
         gst::error_msg!(domain, ("{self}"), ["{self:?}"])
     }
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    names.join(", ")
 }
 
 /// A frame could not be restored; it passes untouched and this is the text of a warning.

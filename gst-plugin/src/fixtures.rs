@@ -1,4 +1,5 @@
-//! What several tests need: a photograph, and a model file with untrained weights.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What several tests need: a photograph, a model file with untrained weights, a look at what is documented.
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +29,19 @@ pub fn untrained_model(folder: &Path) -> PathBuf {
         ..UNetConfig::fast()
     };
     let inference = InferenceConfig { steps: 1, sampler: Sampler::Ddim, ..InferenceConfig::default() };
-    let config = ModelConfig { crop_size: 64, unet, diffusion: DiffusionConfig::default(), inference };
+    let diffusion = DiffusionConfig::default();
+    let config = ModelConfig { crop_size: 64, class_names: Vec::new(), unet, diffusion, inference };
     let path = folder.join("untrained.safetensors");
     Checkpoint::untrained(&config, 1).unwrap().save(&path, tch::Kind::Float).unwrap();
     path
+}
+
+/// Every field of `structure`, and the type of each, is a word of `text`.
+pub fn assert_described(structure: &gst::StructureRef, text: &str) {
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+    for (name, value) in structure.iter() {
+        for word in [name.as_str(), value.type_().name()] {
+            assert!(words.contains(&word), "{word} of {structure:?} is not in {text:?}");
+        }
+    }
 }

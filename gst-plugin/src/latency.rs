@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a live element adds to the latency: measured, with a margin, in steps that seldom change.
 
 use std::collections::VecDeque;

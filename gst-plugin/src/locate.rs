@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finds the model and the detector: the file of a property, or a shipped file near the plugin's own file.
 
 use std::path::{Path, PathBuf};
 
-use restore_core::{LIVE_MODEL_FILE, MODEL_FILE, shipped_places};
+use restore_core::{LIVE_MODEL_FILE, MODEL_FILE, shipped_for};
 
 use crate::error::StartError;
 
@@ -23,7 +24,7 @@ pub const LIVE_MODEL: Resource = Resource { property: "model", file: LIVE_MODEL_
 pub const DETECTOR: Resource = Resource { property: "detector", file: face_detect::DETECTOR_FILE };
 
 impl Resource {
-    /// `chosen` (the property's value) if set; else the shipped file, looked for at the [`shipped_places`] of
+    /// `chosen` (the property's value) if set; else the shipped file, as [`shipped_for`] finds it for
     /// `plugin`.
     ///
     /// # Errors
@@ -32,11 +33,8 @@ impl Resource {
         if let Some(path) = chosen {
             return if path.is_file() { Ok(path.to_owned()) } else { Err(self.no_such_file(path)) };
         }
-        let searched = shipped_places(plugin, self.file);
-        match searched.iter().find(|path| path.is_file()) {
-            Some(path) => Ok(path.clone()),
-            None => Err(StartError::NotFound { file: self.file, searched, remedy: self.remedy() }),
-        }
+        shipped_for(plugin, self.file)
+            .map_err(|source| StartError::NotFound { source, remedy: self.remedy() })
     }
 
     fn no_such_file(&self, path: &Path) -> StartError {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element message `facerestore`: which faces have come, gone and been restored.
 
 use face_detect::Track;
@@ -16,9 +17,13 @@ pub struct FrameTimes {
     pub stream_time: Option<gst::ClockTime>,
 }
 
-/// The structure of the message: `timestamp`, `running-time` and `stream-time` (uint64, nanoseconds, where known),
-/// `appeared`, `lost` and `restored` (arrays of ids, uint64), and `faces`, an array of structures `face` with `id`, the
-/// box `x`, `y`, `width`, `height` (int, within the frame) and `score` (double).
+/// What gst-inspect says of the message.
+pub const MESSAGE_FIELDS: &str = "An element message \"facerestore\" says when faces appear, are lost or, in live mode, have been restored: \
+    timestamp, running-time and stream-time (guint64, nanoseconds; each where it is known); appeared, lost and restored (GstValueArray \
+    of ids, guint64); faces (GstValueArray of GstStructure \"face\": id, guint64; x, y, width and height of the box, gint, pixels within \
+    the frame; score, gdouble, 0 to 1)";
+
+/// The structure of the message, with the fields of [`MESSAGE_FIELDS`].
 #[must_use]
 pub fn faces_changed(plan: &FramePlan, times: &FrameTimes, (width, height): (u32, u32)) -> gst::Structure {
     let ids = |ids: &[u64]| gst::Array::new(ids.iter().copied());
@@ -44,4 +49,32 @@ fn face(track: &Track, width: u32, height: u32) -> Option<gst::Structure> {
         .field("height", bounds.height)
         .field("score", f64::from(track.face.score));
     Some(face.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use face_detect::{BoundingBox, Face, Point, TrackState};
+
+    use super::*;
+    use crate::fixtures::assert_described;
+
+    #[test]
+    fn gst_inspect_describes_every_field() {
+        gst::init().unwrap();
+        let bbox = BoundingBox { x: 1.0, y: 2.0, width: 3.0, height: 4.0 };
+        let face = Face { bbox, landmarks: [Point { x: 2.0, y: 3.0 }; 5], score: 0.9 };
+        let (age, unconfirmed) = (Duration::ZERO, Duration::ZERO);
+        let track = Track { id: 1, face, state: TrackState::Detected, age, unconfirmed };
+        let plan = FramePlan { tracks: vec![track], ..FramePlan::default() };
+        let time = Some(gst::ClockTime::SECOND);
+        let times = FrameTimes { timestamp: time, running_time: time, stream_time: time };
+        let message = faces_changed(&plan, &times, (10, 10));
+        let faces = message.get::<gst::Array>("faces").unwrap();
+        let face = faces[0].get::<gst::Structure>().unwrap();
+        assert_eq!(message.n_fields() + face.n_fields(), 7 + 6);
+        assert_described(&message, MESSAGE_FIELDS);
+        assert_described(&face, MESSAGE_FIELDS);
+    }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Faces as `GstVideoRegionOfInterestMeta`s on a buffer: what `attach-meta` writes, and `detector=none` reads.
 
 use std::ops::ControlFlow;
@@ -5,13 +6,18 @@ use std::ops::ControlFlow;
 use face_detect::{BoundingBox, Face, Point, Region, Track};
 use gst_video::VideoRegionOfInterestMeta;
 
+/// What gst-inspect says of the regions.
+pub const REGION_FIELDS: &str = "Attach a GstVideoRegionOfInterestMeta of type \"face\" per face: its rectangle is the face's box within the \
+    frame, its parameter structure \"face\" holds id (guint64, the same for the same face in every frame), score (gdouble, 0 to 1) and \
+    landmarks (GstValueArray of five GstValueArray of x and y, gdouble, pixels of the frame: the eye on the image's left, the eye on its \
+    right, nose tip, left and right corner of the mouth). A plugin built for GStreamer 1.24 (cargo feature v1_24) also adds an object \
+    detection of type \"face\" to the buffer's GstAnalyticsRelationMeta";
+
 /// Adds one region of interest of type "face" for each face that is visible in the frame, in place of those of this form that
 /// an element upstream has attached (they were read here, or are the answer of another `facerestore`); regions without
 /// landmarks, and of other types, stay.
 ///
-/// Its rectangle is the face's box clipped to the frame. Its parameter structure is named "face" and has `id` (uint64, the
-/// same for the same face in every frame), `score` (double, 0 to 1) and `landmarks`: an array of five arrays (x, y) of doubles in frame pixels, the eye on the image's
-/// left, the eye on the right, nose tip, left and right corner of the mouth.
+/// Its rectangle is the face's box clipped to the frame, its parameter structure has the fields of [`REGION_FIELDS`].
 pub fn attach_faces(buffer: &mut gst::BufferRef, tracks: &[Track], width: u32, height: u32) {
     buffer.foreach_meta_mut(|mut meta| {
         let is_ours =
@@ -83,6 +89,7 @@ mod tests {
     use face_detect::Point;
 
     use super::*;
+    use crate::fixtures::assert_described;
 
     fn face(x: f32, y: f32, width: f32, height: f32) -> Face {
         let landmarks = std::array::from_fn(|k| Point { x: k as f32 + 0.5, y: 10.0 * k as f32 });
@@ -113,6 +120,8 @@ mod tests {
         assert_eq!(metas.len(), 1, "the face outside the frame gets none");
         assert_eq!((metas[0].roi_type(), metas[0].rect()), ("face", (10, 20, 30, 40)));
         let parameters = metas[0].param("face").unwrap();
+        assert_eq!(parameters.n_fields(), 3);
+        assert_described(parameters, REGION_FIELDS);
         assert_eq!((parameters.get::<u64>("id"), parameters.get::<f64>("score")), (Ok(7), Ok(0.75)));
         let landmarks = parameters.get::<gst::Array>("landmarks").unwrap();
         let last = landmarks[4].get::<gst::Array>().unwrap();

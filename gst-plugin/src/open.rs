@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Opens the detector and the restoration model that the properties choose.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The plugin's description and entry points.
 #![allow(missing_docs, reason = "the macro's items are GStreamer's entry points")]
 

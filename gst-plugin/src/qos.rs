@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Quality of service: which buffers are too late to be worth restoring.
 
 /// What the last QoS event from downstream said.

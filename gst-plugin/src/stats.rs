@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Counters and stage times behind the property `stats`.
 
 use std::fmt;

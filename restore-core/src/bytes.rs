@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tensors as the bytes of a file, and back.
 
 use tch::{Device, Kind, TchError, Tensor};

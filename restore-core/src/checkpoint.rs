@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A model as one safetensors file whose header metadata holds the JSON configuration.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,6 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::bytes::{tensor_from_bytes, tensor_to_bytes};
+use crate::detail_branch::DetailBranch;
 use crate::device::load_cuda;
 use crate::layers::channels_last;
 use crate::quantised::{SCALE_SUFFIX, expand, quantise};
@@ -76,18 +78,30 @@ impl Checkpoint {
         self
     }
 
-    /// This model with a detail head where it has none: one that gives what the prediction's head gives, to be trained.
+    /// This model with a detail head where it has none, to be trained: one that gives what the prediction's head gives, by filters of
+    /// its own, or with a `width` above 0 by a branch ([`UNetConfig::detail_width`](crate::UNetConfig::detail_width)), whose fresh
+    /// weights follow from libtorch's seed.
     ///
     /// # Errors
     /// [`RestoreError::Torch`].
-    pub fn with_detail_head(mut self) -> Result<Self, RestoreError> {
-        if !self.config.unet.detail_head {
+    pub fn with_detail_head(mut self, width: i64) -> Result<Self, RestoreError> {
+        if self.config.unet.detail_head {
+            return Ok(self);
+        }
+        self.config.unet.detail_head = true;
+        self.config.unet.detail_width = width;
+        if width == 0 {
             for part in ["weight", "bias"] {
                 if let Some(output) = self.weights.get(&format!("output.{part}")) {
                     self.weights.insert(format!("sharp.{part}"), output.f_detach_copy()?);
                 }
             }
-            self.config.unet.detail_head = true;
+            return Ok(self);
+        }
+        let variables = nn::VarStore::new(Device::Cpu);
+        DetailBranch::new(&(variables.root() / "sharp"), &self.config.unet)?;
+        for (name, weight) in variables.variables() {
+            self.weights.insert(name, weight.f_detach_copy()?);
         }
         Ok(self)
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Enums that users name on command lines, in properties and in files: one table gives parsing, display and serde.
 
 /// Declares an enum whose variants have one name each, with `FromStr`, `Display`, serde and `ALL`.

@@ -1,15 +1,20 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configuration of a model: network, diffusion and inference defaults, as stored in a checkpoint's header.
 
 use serde::{Deserialize, Serialize};
 
+use crate::detail_branch::BRANCH_PATCH;
 use crate::{Prediction, RestoreError, Sampler, ScheduleKind};
 
 /// All that is needed to rebuild a model around its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Width and height in pixels of the aligned face that the model was trained on.
+    /// Width and height in pixels of the aligned face that the model was trained on; of a generator's pictures.
     pub crop_size: u32,
+    /// Names of the classes of [`Condition::Classes`], by their numbers. `idm train` takes them from the folders of the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
     /// The network.
     pub unet: UNetConfig,
     /// The diffusion process.
@@ -60,6 +65,10 @@ impl Default for InferenceConfig {
     }
 }
 
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 fn even() -> f64 {
     1.0
 }
@@ -76,12 +85,55 @@ pub enum Design {
     Lean,
 }
 
+/// What the network is told beside x_t and γ, and with that what it makes: a restorer a face of x_d, a generator a picture of
+/// noise alone (Ho et al. 2020; section 4.2 of the paper).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// x_d, the degraded face: a restorer.
+    #[default]
+    Degraded,
+    /// Nothing: a generator of any picture like those that it has seen.
+    None,
+    /// One of so many classes, or none of them: a generator of pictures of a class.
+    Classes(usize),
+}
+
+impl Condition {
+    /// Whether the network makes pictures of noise alone.
+    #[must_use]
+    pub fn generates(self) -> bool {
+        self != Self::Degraded
+    }
+
+    /// How many classes there are.
+    #[must_use]
+    pub fn classes(self) -> usize {
+        match self {
+            Self::Classes(count) => count,
+            Self::Degraded | Self::None => 0,
+        }
+    }
+
+    fn is_degraded(&self) -> bool {
+        *self == Self::Degraded
+    }
+
+    /// Input channels of the network: `x_t` and, in a restorer, `x_d`, RGB each.
+    pub(crate) fn input_channels(self) -> i64 {
+        if self.generates() { 3 } else { 6 }
+    }
+}
+
 /// The U-Net `f(x_t, x_d, γ)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UNetConfig {
     /// The family of blocks.
     pub design: Design,
+    /// What the network is told beside x_t and γ.
+    #[serde(default, skip_serializing_if = "Condition::is_degraded")]
+    pub condition: Condition,
     /// p of the space-to-depth stem, [N, 6, H, W] → [N, 6p², H/p, W/p]: divides the work by about p².
     pub patch: i64,
     /// Channels of the first level.
@@ -104,16 +156,20 @@ pub struct UNetConfig {
     /// have been ("mean once, detail once", see [`InferenceConfig::detail_gamma`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detail_head: bool,
+    /// Channels of a branch that draws the sharp face at half the picture's size, for a network with patches of an even side; with 0
+    /// the sharp face is a second set of filters beside the prediction's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub detail_width: i64,
     /// A network at half the size that corrects x_d before this one sees it, trained together with it: it finds the face's
     /// shape with a quarter of the work, and this one the detail (coarse to fine, as cascades do: Saharia et al. 2021).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coarse: Option<Box<UNetConfig>>,
 }
 
-/// Input channels of the network: `x_t` and `x_d`, RGB each.
-pub(crate) const INPUT_CHANNELS: i64 = 6;
 /// Output channels of the network: RGB.
 pub(crate) const OUTPUT_CHANNELS: i64 = 3;
+/// Most classes of a generator.
+const MAX_CLASSES: usize = 100_000;
 
 impl UNetConfig {
     /// The paper's network: 512×512, no patches, attention at grids 32, 16 and 8, about 120 M parameters
@@ -121,6 +177,7 @@ impl UNetConfig {
     pub fn paper() -> Self {
         Self {
             design: Design::Ddpm,
+            condition: Condition::Degraded,
             patch: 1,
             base_channels: 128,
             channel_mults: vec![1, 1, 1, 2, 2, 4, 4],
@@ -130,6 +187,7 @@ impl UNetConfig {
             residual: false,
             dropout: 0.0,
             detail_head: false,
+            detail_width: 0,
             coarse: None,
         }
     }
@@ -138,6 +196,7 @@ impl UNetConfig {
     pub fn fast() -> Self {
         Self {
             design: Design::Lean,
+            condition: Condition::Degraded,
             patch: 4,
             base_channels: 64,
             channel_mults: vec![1, 2, 4, 4],
@@ -147,6 +206,7 @@ impl UNetConfig {
             residual: true,
             dropout: 0.0,
             detail_head: false,
+            detail_width: 0,
             coarse: None,
         }
     }
@@ -224,9 +284,21 @@ impl UNetConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return fail(format!("unet.dropout is {}, must be in [0, 1)", self.dropout));
         }
+        self.validate_condition()?;
+        let branch = self.detail_width;
+        if branch != 0
+            && !(self.detail_head && self.patch % BRANCH_PATCH == 0 && (1..=1024).contains(&branch))
+        {
+            return fail(format!(
+                "unet.detail_width is {branch}, must be 0, or 1 to 1024 with unet.detail_head and an even unet.patch"
+            ));
+        }
         match &self.coarse {
             Some(coarse) if coarse.coarse.is_some() => {
                 fail("unet.coarse has a coarse network of its own".into())
+            }
+            Some(coarse) if coarse.condition.generates() => {
+                fail("unet.coarse has a condition; it corrects the degraded face".into())
             }
             Some(coarse) if coarse.detail_head => {
                 fail("unet.coarse has a detail head; only the network that it serves can have one".into())
@@ -235,6 +307,28 @@ impl UNetConfig {
                 RestoreError::Config(text) => fail(format!("unet.coarse: {text}")),
                 other => Err(other),
             }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that a generator has no part that needs x_d.
+    fn validate_condition(&self) -> Result<(), RestoreError> {
+        if self.condition == Condition::Classes(0) || self.condition.classes() > MAX_CLASSES {
+            return Err(RestoreError::Config(format!(
+                "unet.condition has {} classes, must be 1 to {MAX_CLASSES}; a generator without classes has \
+                 condition = \"none\"",
+                self.condition.classes()
+            )));
+        }
+        let of_restorers = [
+            (self.residual, "unet.residual"),
+            (self.detail_head, "unet.detail_head"),
+            (self.coarse.is_some(), "unet.coarse"),
+        ];
+        match of_restorers.into_iter().find(|(set, _)| *set && self.condition.generates()) {
+            Some((_, key)) => Err(RestoreError::Config(format!(
+                "{key} changes a degraded face, which a generator (unet.condition) does not see; turn it off"
+            ))),
             None => Ok(()),
         }
     }
@@ -252,6 +346,12 @@ impl ModelConfig {
         if size == 0 || size > 8192 || size % multiple != 0 {
             return Err(RestoreError::Config(format!(
                 "crop_size is {size}, this network needs a multiple of {multiple} up to 8192"
+            )));
+        }
+        let (names, classes) = (self.class_names.len(), self.unet.condition.classes());
+        if names != 0 && names != classes {
+            return Err(RestoreError::Config(format!(
+                "class_names has {names} names and unet.condition {classes} classes; they must be as many"
             )));
         }
         if !(1..=100_000).contains(&self.diffusion.timesteps) {

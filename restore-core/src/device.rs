@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where and in which precision to compute: `auto|cpu|cuda:N` and `auto|fp32|bf16|fp16`.
 
 use std::fmt;

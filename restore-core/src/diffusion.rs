@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `DiffusionRestorer`: the project's own model as a [`Restorer`].
 
 use std::collections::HashMap;
@@ -55,9 +56,11 @@ pub struct DiffusionRestorer {
 
 struct State {
     model: LoadedModel,
-    /// Noise by (seed, draw): a video asks for the same again at every frame.
-    noise: HashMap<(u64, u64), Tensor>,
+    noise: NoiseCache,
 }
+
+/// Noise by (seed, draw): a video asks for the same again at every frame.
+type NoiseCache = HashMap<(u64, u64), Tensor>;
 
 /// Faces run through the network together; more are taken in turns, which bounds the memory.
 const MAX_BATCH: i64 = 16;
@@ -68,8 +71,8 @@ impl DiffusionRestorer {
     /// Loads a model file.
     ///
     /// # Errors
-    /// [`RestoreError::Io`] or [`RestoreError::Model`] when the file cannot be used, [`RestoreError::Device`] when the
-    /// device cannot, [`RestoreError::Config`] when the number of steps is out of range.
+    /// [`RestoreError::Io`] or [`RestoreError::Model`] when the file cannot be used or is a generator,
+    /// [`RestoreError::Device`] when the device cannot, [`RestoreError::Config`] when the number of steps is out of range.
     pub fn open(path: &Path, options: &DiffusionOptions) -> Result<Self, RestoreError> {
         Self::new(&Checkpoint::open(path)?, path, options)
     }
@@ -84,6 +87,13 @@ impl DiffusionRestorer {
         options: &DiffusionOptions,
     ) -> Result<Self, RestoreError> {
         let config = checkpoint.config.clone();
+        if config.unet.condition.generates() {
+            return Err(RestoreError::model(
+                path,
+                "it is a generator, which makes pictures of noise and restores none",
+                "Sample it with idm generate, or give a restorer, which is trained without model.unet.condition",
+            ));
+        }
         let device = options.device.resolve()?;
         let precision = options.precision.unwrap_or(Precision::Auto).resolve(device);
         let schedule = NoiseSchedule::new(config.diffusion.schedule, config.diffusion.timesteps)?;
@@ -186,23 +196,17 @@ impl DiffusionRestorer {
         sampler: Sampler,
         seeds: &[u64],
     ) -> Result<Tensor, RestoreError> {
-        let mut x_t = self.noise(state, seeds, 0, x_d)?;
+        let State { model, noise } = state;
+        let mut x_t = self.noise(noise, seeds, 0, x_d)?;
         if let (Some(start), Some(&gamma)) = (start, levels.first()) {
             x_t = noised(start.faces, &x_t, gamma)?;
         }
-        for (index, pair) in levels.windows(2).enumerate() {
-            let (gamma, next) = (pair[0], pair[1]);
+        let denoise = |x_t: &Tensor, gamma: f64| {
             let gammas = Tensor::f_full([seeds.len() as i64], gamma, (Kind::Float, self.device))?;
-            let output = state.model.unet.forward(&x_t, x_d, &gammas, self.precision.kind(), false)?;
-            let noise = if sampler == Sampler::Ddpm && next < 1.0 {
-                Some(self.noise(state, seeds, index as u64 + 1, x_d)?)
-            } else {
-                None
-            };
-            x_t =
-                sampler.step(self.config.diffusion.prediction, &x_t, &output, gamma, next, noise.as_ref())?;
-        }
-        Ok(x_t)
+            model.unet.forward(x_t, x_d, &gammas, self.precision.kind(), false)
+        };
+        let draw = |draw| self.noise(noise, seeds, draw, x_d);
+        sampler.run(self.config.diffusion.prediction, x_t, levels, denoise, draw)
     }
 
     /// [`Sampling::MeanDetail`] with γ = `gamma` and the share `detail` of the detail; both passes have the same ε.
@@ -215,7 +219,7 @@ impl DiffusionRestorer {
         detail: f64,
         seeds: &[u64],
     ) -> Result<Tensor, RestoreError> {
-        let noise = self.noise(state, seeds, 0, x_d)?;
+        let noise = self.noise(&mut state.noise, seeds, 0, x_d)?;
         let unet = &state.model.unet;
         let (compute, count) = (self.precision.kind(), seeds.len() as i64);
         let gammas = |gamma: f64| Tensor::f_full([count], gamma, (Kind::Float, self.device));
@@ -239,7 +243,7 @@ impl DiffusionRestorer {
     /// Draw number `draw` of each seed's noise, stacked to the shape of `x_d`.
     fn noise(
         &self,
-        state: &mut State,
+        cache: &mut NoiseCache,
         seeds: &[u64],
         draw: u64,
         x_d: &Tensor,
@@ -247,13 +251,13 @@ impl DiffusionRestorer {
         let size = x_d.size()[2] as u32;
         let mut faces = Vec::with_capacity(seeds.len());
         for &seed in seeds {
-            if !state.noise.contains_key(&(seed, draw)) {
-                if state.noise.len() >= MAX_CACHED_NOISE {
-                    state.noise.clear();
+            if !cache.contains_key(&(seed, draw)) {
+                if cache.len() >= MAX_CACHED_NOISE {
+                    cache.clear();
                 }
-                state.noise.insert((seed, draw), seeded_noise(seed, draw, size)?.f_to_device(self.device)?);
+                cache.insert((seed, draw), seeded_noise(seed, draw, size)?.f_to_device(self.device)?);
             }
-            faces.push(state.noise[&(seed, draw)].shallow_clone());
+            faces.push(cache[&(seed, draw)].shallow_clone());
         }
         Ok(Tensor::f_stack(&faces, 0)?)
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can go wrong in this crate, as one typed error whose text names the value and the remedy.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The layers of the U-Net. Activations are [N, C, H, W] in channels-last memory, in the compute precision; a
 //! weight of another precision (fp32 master weights in training) is cast at each use, so gradients reach the master.
 
@@ -14,7 +15,7 @@ pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor> {
 }
 
 /// SiLU; in place where no gradient is recorded, which halves the memory traffic.
-fn silu(mut x: Tensor) -> Result<Tensor> {
+pub(crate) fn silu(mut x: Tensor) -> Result<Tensor> {
     Ok(if x.requires_grad() { x.f_silu()? } else { x.f_silu_()? })
 }
 
@@ -127,8 +128,9 @@ impl NoiseEmbedding {
         })
     }
 
-    /// Returns SiLU of the embedding, [N, E, 1, 1], as each block takes it.
-    pub(crate) fn forward(&self, gamma: &Tensor, like: &Tensor) -> Result<Tensor> {
+    /// Returns SiLU of the embedding, and of a class's beside it (Dhariwal and Nichol 2021), [N, E, 1, 1], as each block
+    /// takes it.
+    pub(crate) fn forward(&self, gamma: &Tensor, class: Option<&Tensor>, like: &Tensor) -> Result<Tensor> {
         let half = self.width / 2;
         let options = (tch::Kind::Float, like.device());
         // DDPM embeds t in 0..1000; √γ in 0..1 is stretched to the same range.
@@ -141,7 +143,34 @@ impl NoiseEmbedding {
         let count = gamma.size()[0];
         let features = features.f_view([count, 2 * half, 1, 1])?.f_to_kind(like.kind())?;
         let hidden = silu(self.first.forward(&features)?)?;
-        silu(self.second.forward(&hidden)?)
+        let embedding = self.second.forward(&hidden)?;
+        silu(match class {
+            Some(class) => add_into(embedding, class)?,
+            None => embedding,
+        })
+    }
+}
+
+/// The embedding of a class, `[N]` numbers → `[N, E, 1, 1]`. The number after the last class stands for none, of which the embedding
+/// is zero: the network is then told nothing.
+pub(crate) struct ClassEmbedding {
+    weight: Tensor,
+}
+
+impl ClassEmbedding {
+    pub(crate) fn new(path: &nn::Path, classes: usize, channels: i64) -> Result<Self> {
+        let init = nn::Init::Randn { mean: 0.0, stdev: 1.0 };
+        Ok(Self { weight: path.f_var("weight", &[classes as i64, channels], init)? })
+    }
+
+    pub(crate) fn forward(&self, classes: &Tensor, like: &Tensor) -> Result<Tensor> {
+        let weight = &self.weight;
+        let (count, channels) = weight.size2()?;
+        let none = weight.f_new_zeros([1, channels], (weight.kind(), weight.device()))?;
+        let table = Tensor::f_cat(&[weight, &none], 0)?;
+        // Cast after the look-up, so that the gradients of a class's pictures are summed in the weight's precision.
+        let embedding = Tensor::f_embedding(&table, classes, count, false, false)?;
+        Ok(embedding.f_view([-1, channels, 1, 1])?.f_to_kind(like.kind())?)
     }
 }
 

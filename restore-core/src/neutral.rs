@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Grey stays grey: what a network does to the colours of a face that has none.
 
 use tch::{Kind, Tensor};

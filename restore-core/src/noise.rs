@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Standard normal noise that depends on a seed alone: the same on every device and in any batch.
 
 use rand::SeedableRng;

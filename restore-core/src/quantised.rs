@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Convolution weights in 8 bits with a scale for each output channel: half of a bf16 file's size.
 
 use tch::{Kind, TchError, Tensor};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The `Restorer` trait: a batch of aligned faces in, the batch of restored faces out.
 
 use tch::{Kind, Tensor};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The reverse process (Eq. 8): DDPM ancestral and DDIM steps on a respaced schedule.
 
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,28 @@ impl Prediction {
 }
 
 impl Sampler {
+    /// The loop of Eq. 8 from `x_t` over the noise levels γ = `levels`, noisiest first, then 1. `denoise` is the network's output
+    /// at x_t and γ, `noise` the draw of a number, from 1 on, of the shape of `x_t`.
+    ///
+    /// # Errors
+    /// Those of `denoise` and `noise`, [`RestoreError::Torch`].
+    pub fn run(
+        self,
+        prediction: Prediction,
+        mut x_t: Tensor,
+        levels: &[f64],
+        mut denoise: impl FnMut(&Tensor, f64) -> Result<Tensor, RestoreError>,
+        mut noise: impl FnMut(u64) -> Result<Tensor, RestoreError>,
+    ) -> Result<Tensor, RestoreError> {
+        for (draw, pair) in (1_u64..).zip(levels.windows(2)) {
+            let (gamma, next) = (pair[0], pair[1]);
+            let output = denoise(&x_t, gamma)?;
+            let noise = if self == Self::Ddpm && next < 1.0 { Some(noise(draw)?) } else { None };
+            x_t = self.step(prediction, &x_t, &output, gamma, next, noise.as_ref())?;
+        }
+        Ok(x_t)
+    }
+
     /// One step from `x_t` at noise level γ_t = `gamma` to the less noisy level γ_s = `next`.
     ///
     /// `output` is what the network made of `x_t`; `noise` is standard normal, used by [`Sampler::Ddpm`] alone and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The noise schedule γ_t of the forward process (Eq. 5), its respacing and its continuous draws.
 
 use rand::Rng;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A share of a list of work, so that several processes do it together.
 
 use std::fmt;

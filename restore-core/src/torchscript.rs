@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `TorchScriptRestorer`: any scripted face restorer (GFPGAN, CodeFormer, RestoreFormer exports) as a [`Restorer`].
 
 use std::path::Path;

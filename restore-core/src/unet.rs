@@ -1,10 +1,13 @@
-//! The network `f(x_t, x_d, γ)`: one U-Net for the paper's and the fast configuration (DDPM, Ho et al. 2020).
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The network `f(x_t, x_d, γ)`: one U-Net for the paper's and the fast configuration (DDPM, Ho et al. 2020), and without x_d for
+//! generators.
 
 use tch::{Kind, Tensor, nn};
 
-use crate::config::{INPUT_CHANNELS, OUTPUT_CHANNELS};
-use crate::layers::{Attention, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
-use crate::{Design, RestoreError, UNetConfig};
+use crate::config::OUTPUT_CHANNELS;
+use crate::detail_branch::{BRANCH_PATCH, DetailBranch};
+use crate::layers::{Attention, ClassEmbedding, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
+use crate::{Condition, Design, RestoreError, UNetConfig};
 
 type Result<T> = std::result::Result<T, RestoreError>;
 
@@ -16,6 +19,7 @@ pub struct UNet {
     config: UNetConfig,
     coarse: Option<Box<UNet>>,
     embedding: NoiseEmbedding,
+    classes: Option<ClassEmbedding>,
     stem: Conv,
     encoder: Vec<Level>,
     middle: (ResBlock, Attention, ResBlock),
@@ -23,8 +27,7 @@ pub struct UNet {
     decoder: Vec<Level>,
     norm: Norm,
     output: Conv,
-    /// The output of a sharp face, from the same features.
-    sharp: Option<Conv>,
+    sharp: Option<Sharp>,
     /// What repeats from patch to patch is taken out of the outputs: of a network with a detail head and of the coarse one that
     /// serves it.
     even: bool,
@@ -36,6 +39,14 @@ pub struct Heads {
     pub prediction: Tensor,
     /// The sharp face of a network with a detail head ([`UNetConfig::detail_head`]).
     pub sharp: Option<Tensor>,
+}
+
+/// What gives the sharp face.
+enum Sharp {
+    /// An output beside the prediction's, from the same features.
+    Head(Conv),
+    /// A branch that adds to the prediction.
+    Branch(DetailBranch),
 }
 
 /// The blocks of one grid size, on the way down or up.
@@ -74,8 +85,15 @@ impl UNet {
             Conv::new(&(path / name), channels, 3, 1, true, Start::Zero)
         };
         let coarse = config.coarse.as_ref().map(|coarse| Self::build(&(path / "coarse"), coarse, even));
+        let classes = match config.condition {
+            Condition::Classes(count) => {
+                Some(ClassEmbedding::new(&(path / "classes"), count, config.embedding_channels())?)
+            }
+            Condition::Degraded | Condition::None => None,
+        };
         let (encoder, skips) = build_encoder(&(path / "encoder"), config)?;
         Ok(Self {
+            classes,
             coarse: coarse.transpose()?.map(Box::new),
             embedding: NoiseEmbedding::new(
                 &(path / "embedding"),
@@ -84,7 +102,7 @@ impl UNet {
             )?,
             stem: Conv::new(
                 &(path / "stem"),
-                (INPUT_CHANNELS * pixels, config.channels(0)),
+                (config.condition.input_channels() * pixels, config.channels(0)),
                 3,
                 1,
                 true,
@@ -99,7 +117,11 @@ impl UNet {
             decoder: build_decoder(&(path / "decoder"), config, skips)?,
             norm: Norm::new(&(path / "norm"), config.channels(0), config.design)?,
             output: output("output")?,
-            sharp: if config.detail_head { Some(output("sharp")?) } else { None },
+            sharp: match (config.detail_head, config.detail_width) {
+                (false, _) => None,
+                (true, 0) => Some(Sharp::Head(output("sharp")?)),
+                (true, _) => Some(Sharp::Branch(DetailBranch::new(&(path / "sharp"), config)?)),
+            },
             even,
             config: config.clone(),
         })
@@ -108,6 +130,9 @@ impl UNet {
     /// Predicts from `x_t` and `x_d`, each `[N, 3, H, W]` float, and `gamma` `[N]`; H and W multiples of
     /// [`UNetConfig::size_multiple`]. The layers compute in `compute`, the result is fp32, not clipped.
     /// `train` switches dropout on.
+    ///
+    /// In a generator the numbers of classes, `[N]` int64, are in the place of `x_d`, C of 0 to C − 1 standing for none; one
+    /// without classes does not look at them ([`Condition`]).
     ///
     /// # Errors
     /// [`RestoreError::Shape`] when H or W does not suit, [`RestoreError::Torch`].
@@ -157,9 +182,14 @@ impl UNet {
         train: bool,
     ) -> Result<Heads> {
         self.check_size(x_t)?;
-        let input = Tensor::f_cat(&[x_t, condition], 1)?.f_to_kind(compute)?;
+        let input = match self.config.condition {
+            Condition::Degraded => Tensor::f_cat(&[x_t, condition], 1)?,
+            Condition::None | Condition::Classes(_) => x_t.shallow_clone(),
+        };
+        let input = input.f_to_kind(compute)?;
         let input = channels_last(&input.f_pixel_unshuffle(self.config.patch)?)?;
-        let embedding = self.embedding.forward(gamma, &input)?;
+        let class = self.classes.as_ref().map(|classes| classes.forward(condition, &input)).transpose()?;
+        let embedding = self.embedding.forward(gamma, class.as_ref(), &input)?;
 
         let concatenate = self.config.design == Design::Ddpm;
         let mut h = self.stem.forward(&input)?;
@@ -191,15 +221,26 @@ impl UNet {
             }
         }
         let h = self.norm.forward(&h)?.f_silu()?;
-        let picture = |head: &Conv| -> Result<Tensor> {
-            let mut output = head.forward(&h)?.f_to_kind(Kind::Float)?;
-            if self.even {
-                output = without_pattern(&output)?;
-            }
-            let output = output.f_pixel_shuffle(self.config.patch)?;
+        let picture = |output: Tensor, patch: i64| -> Result<Tensor> {
+            let output = if self.even { without_pattern(&output)? } else { output };
+            Ok(output.f_pixel_shuffle(patch)?)
+        };
+        let whole = |head: &Conv| -> Result<Tensor> {
+            let output = picture(head.forward(&h)?.f_to_kind(Kind::Float)?, self.config.patch)?;
             Ok(if self.config.residual { output.f_add(condition)? } else { output })
         };
-        Ok(Heads { prediction: picture(&self.output)?, sharp: self.sharp.as_ref().map(picture).transpose()? })
+        let prediction = whole(&self.output)?;
+        let sharp = match &self.sharp {
+            None => None,
+            Some(Sharp::Head(head)) => Some(whole(head)?),
+            Some(Sharp::Branch(branch)) => {
+                // The prediction stays the mean: what the sharp face lacks is no reason to change it.
+                let mean = prediction.f_detach()?;
+                let detail = branch.forward(&h, [x_t, condition, &mean])?;
+                Some(picture(detail, BRANCH_PATCH)?.f_add(&mean)?)
+            }
+        };
+        Ok(Heads { prediction, sharp })
     }
 
     fn check_size(&self, x: &Tensor) -> Result<()> {
@@ -278,7 +319,11 @@ impl UNet {
         self.coarse.as_ref().map_or(0, |coarse| coarse.flops(size / 2))
             + self.stem.flops(grid)
             + self.output.flops(grid)
-            + self.sharp.as_ref().map_or(0, |sharp| sharp.flops(grid))
+            + match &self.sharp {
+                None => 0,
+                Some(Sharp::Head(head)) => head.flops(grid),
+                Some(Sharp::Branch(branch)) => branch.flops(size),
+            }
             + down
             + up
             + self.middle.0.flops(middle)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Model files: what goes in comes out, and what is broken is refused with the file, the reason and the remedy.
 
 mod common;

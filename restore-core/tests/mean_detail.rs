@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mean once, the detail once: against the network itself, and its knob.
 
 mod common;
@@ -15,7 +16,7 @@ const GAMMA: f64 = 0.956;
 
 /// The small model with a coarse network and a detail head, none of its weights zero.
 fn model() -> Checkpoint {
-    let mut model = small_model().with_coarse(small_model()).with_detail_head().unwrap();
+    let mut model = small_model().with_coarse(small_model()).with_detail_head(0).unwrap();
     model.config.inference.detail_gamma = Some(GAMMA);
     for (name, weight) in &mut model.weights {
         if name.starts_with("sharp.") {
@@ -118,7 +119,7 @@ fn plain_steps_know_no_detail() {
 /// The head that a model gets begins as nothing, and what does not fit together is refused by name.
 #[test]
 fn a_fresh_head_changes_nothing_and_configurations_are_checked() {
-    let mut fresh = small_model().with_detail_head().unwrap();
+    let mut fresh = small_model().with_detail_head(0).unwrap();
     fresh.config.inference.detail_gamma = Some(GAMMA);
     let fresh = DiffusionRestorer::new(&fresh, Path::new("fresh"), &options()).unwrap();
     assert!(with_detail(&fresh, 0.0).equal(&with_detail(&fresh, 1.0)));
@@ -137,4 +138,62 @@ fn a_fresh_head_changes_nothing_and_configurations_are_checked() {
     // Old files say nothing of it and read as they did.
     let text = serde_json::to_string(&small_model().config).unwrap();
     assert!(!text.contains("detail"));
+}
+
+/// A branch begins as nothing, and whatever it learns the mean stays as it is: the values, and the gradient of the mean's own filters.
+#[test]
+fn a_branch_draws_the_sharp_face_and_leaves_the_mean_alone() {
+    let plain = small_model().with_coarse(small_model());
+    let mut model = plain.with_detail_head(8).unwrap();
+    model.config.inference.detail_gamma = Some(GAMMA);
+    model.config.validate().unwrap();
+    let restorer =
+        |model: &Checkpoint| DiffusionRestorer::new(model, Path::new("branch"), &options()).unwrap();
+    let mean = with_detail(&restorer(&model), 0.0);
+    assert!(mean.equal(&with_detail(&restorer(&model), 1.0)));
+
+    let mut branch: Vec<_> =
+        model.weights.iter_mut().filter(|(name, _)| name.starts_with("sharp.")).collect();
+    assert_eq!(
+        branch.len(),
+        2 * (3 + 2 * 2),
+        "weights and biases of three convolutions and two blocks of two"
+    );
+    for (index, (_, weight)) in branch.iter_mut().enumerate() {
+        **weight = wave(&weight.size(), 0.9, index as f64) * 0.2;
+    }
+    let drawn = restorer(&model);
+    assert!(mean.equal(&with_detail(&drawn, 0.0)));
+    assert!((with_detail(&drawn, 1.0) - &mean).abs().mean(Kind::Float).double_value(&[]) > 1e-3);
+
+    // Saved and read, it draws the same.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    model.save(file.path(), Kind::Float).unwrap();
+    let read = restorer(&Checkpoint::open(file.path()).unwrap());
+    assert!(with_detail(&read, 1.0).equal(&with_detail(&drawn, 1.0)));
+
+    let variables = nn::VarStore::new(Device::Cpu);
+    let unet = UNet::new(&variables.root(), &model.config.unet).unwrap();
+    model.copy_to(Path::new("branch"), &variables).unwrap();
+    let gamma = Tensor::from_slice(&[GAMMA as f32; 2]);
+    let heads = unet.heads(&faces(), &faces(), &gamma, Kind::Float, false).unwrap();
+    heads.sharp.unwrap().mean(Kind::Float).backward();
+    let gradient = |name: &str| variables.variables()[name].grad();
+    assert!(!gradient("output.weight").defined(), "the mean's own filters learn from the mean alone");
+    assert!(gradient("sharp.stem.weight").abs().max().double_value(&[]) > 0.0);
+    assert!(gradient("stem.weight").abs().max().double_value(&[]) > 0.0, "the features are shared");
+
+    let operations = |model: &Checkpoint| {
+        let variables = nn::VarStore::new(Device::Cpu);
+        UNet::new(&variables.root(), &model.config.unet).unwrap().flops(32)
+    };
+    let plain = small_model().with_coarse(small_model());
+    // On the grid of 16: lift 16→8, stem 36→8, four of 8→8, output 8→12, two operations a weight and place.
+    let weights = 16 * 8 + 9 * (36 * 8 + 4 * 8 * 8 + 8 * 12);
+    assert_eq!(operations(&model) - operations(&plain), 2 * weights * 16 * 16);
+
+    let refused = |unet: UNetConfig| unet.validate().unwrap_err().to_string();
+    let unet = &model.config.unet;
+    assert!(refused(UNetConfig { detail_head: false, ..unet.clone() }).contains("unet.detail_width is 8"));
+    assert!(refused(UNetConfig { patch: 1, ..unet.clone() }).contains("an even unet.patch"));
 }

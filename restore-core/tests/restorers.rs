@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The restorers on real and made faces: shapes, seeds, threads, batches, scripted networks, CUDA where there is one.
 
 mod common;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sampler steps against closed forms of the diffusion process.
 
 use restore_core::{NoiseSchedule, Prediction, Sampler, ScheduleKind, seeded_noise};

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The U-Net against published and hand-made counts, and its behaviour on tensors.
 
-use restore_core::{Design, RestoreError, UNet, UNetConfig};
+use restore_core::{Condition, Design, RestoreError, UNet, UNetConfig};
 use tch::{Device, Kind, Tensor, nn};
 
 fn parameters(config: &UNetConfig) -> i64 {
@@ -12,6 +13,7 @@ fn parameters(config: &UNetConfig) -> i64 {
 fn tiny(design: Design) -> UNetConfig {
     UNetConfig {
         design,
+        condition: Condition::Degraded,
         patch: 2,
         base_channels: 32,
         channel_mults: vec![1, 2],
@@ -21,6 +23,7 @@ fn tiny(design: Design) -> UNetConfig {
         residual: false,
         dropout: 0.0,
         detail_head: false,
+        detail_width: 0,
         coarse: None,
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What does a frame cost, against the number of its faces? Prints milliseconds a frame of 1280×720 I420 with the shipped
 //! models, offline and live:
 //!

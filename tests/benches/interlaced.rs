@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Interlaced video: does restoring each field by itself serve the picture? Prints the PSNR of a swaying head, soft and
 //! coded, 50 fields a second, as it comes, restored field by field (the element's way), and restored as if a frame were one
 //! picture:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Does the restored face flicker? Prints, for clips made by moving a photograph by a known smooth transform and coding
 //! it as H.264 at a low bitrate, the warping error and the PSNR of the input, of frame-by-frame restoration with fresh
 //! noise and of the element's temporal modes:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Small videos of any container, made from the carphone sequence, and what is in a video file.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `batch-enhance` with folders of its own, and a network that is quick and whose work can be seen.
 
 use std::path::{Path, PathBuf};

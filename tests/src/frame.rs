@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Raw video frames of any format and stride, and which of their bytes hold colour.
 
 use face_detect::Region;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Support for the whole-system tests: real pictures, frames of any format, the element in a harness, pipelines and
 //! programs.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Networks of known effect, exported as TorchScript, where a test needs more than the shipped model's gentle change.
 
 use std::path::{Path, PathBuf};
@@ -43,10 +44,12 @@ pub fn lightening(folder: &Path, change: f64) -> PathBuf {
         blocks: vec![1, 1],
         head_channels: 16,
         detail_head: true,
+        detail_width: 0,
         ..UNetConfig::fast()
     };
     let inference = InferenceConfig { detail_gamma: Some(0.956), ..InferenceConfig::default() };
-    let config = ModelConfig { crop_size: 64, unet, diffusion: DiffusionConfig::default(), inference };
+    let diffusion = DiffusionConfig::default();
+    let config = ModelConfig { crop_size: 64, class_names: Vec::new(), unet, diffusion, inference };
     let mut model = Checkpoint::untrained(&config, 1).unwrap();
     // Both heads of a residual network begin at nothing.
     let bias = model.weights.get_mut("sharp.bias").unwrap();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! RGB pictures to make frames of: the photographs of `tests/data`, and scenes put together from them.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whole pipelines: made from a launch line, watched by pad probes and on the bus.
 
 use std::sync::{Arc, Mutex};

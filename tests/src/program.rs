@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! GStreamer's command-line programs with the built plugin.
 
 use std::path::PathBuf;

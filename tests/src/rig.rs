@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element between the two ends of a harness.
 
 use gst::glib;

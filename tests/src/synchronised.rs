@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Live mode as a call has it: frames come by the clock, and a sink that keeps time counts those that are late.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `batch-enhance` and the range and colours of a video: what the bitstream says is what the output says, in each container.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `batch-enhance` as a user runs it: real files of several containers, broken ones, `kill -9`, job arrays, a full disk.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `batch-enhance` and what is easily lost: each stream of video is restored, and what does not come through is named.
 
 use facerestore_tests::{ClipRecipe, Desk, decoded_frames, streams, succeeded, text};

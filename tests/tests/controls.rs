@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the properties do to the picture: strength and detail (set, and controlled over time), keep-color, seed, steps.
 
 use facerestore_tests::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a user sees when something is wrong: at the start a failed state change and an error that names the file and
 //! the remedy; in mid-stream a warning, and the stream goes on.
 
@@ -9,6 +10,7 @@ use facerestore_tests::{
 };
 use gst::prelude::*;
 use gst_video::VideoFormat;
+use restore_core::{Checkpoint, Condition, DiffusionConfig, InferenceConfig, ModelConfig, UNetConfig};
 use tch::Tensor;
 
 /// The text of the error with which the element refuses to start.
@@ -43,6 +45,23 @@ fn a_missing_file_is_named_with_its_property_and_the_remedy() {
         let text = refusal(&[(property, &"/no/such/network.file")]);
         assert_says(&text, &["/no/such/network.file", &format!("`{property}`"), "Correct the path"]);
     }
+}
+
+/// A model of `idm train` that is for another purpose.
+#[test]
+fn a_generator_is_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("generator.safetensors");
+    let config = ModelConfig {
+        crop_size: 64,
+        class_names: Vec::new(),
+        unet: UNetConfig { condition: Condition::None, residual: false, ..UNetConfig::fast() },
+        diffusion: DiffusionConfig::default(),
+        inference: InferenceConfig::default(),
+    };
+    Checkpoint::untrained(&config, 1).unwrap().save(&path, tch::Kind::Float).unwrap();
+    let text = refusal(&[("model", &path)]);
+    assert_says(&text, &["generator.safetensors", "it is a generator", "idm generate"]);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which faces are restored, and what is told about them: at the border, many, large and small, overlapping; frames of
 //! a few pixels; regions of interest, boxes and counters.
 

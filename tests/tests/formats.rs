@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The 14 pixel formats, with odd sizes and padded rows: colour near the face changes, no other byte does, and every
 //! format shows the same restored face.
 

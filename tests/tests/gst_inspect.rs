@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `gst-inspect-1.0 facerestore` is the reference page that users read; its text is kept, so that a change is seen.
 
 use facerestore_tests::{data, gst_program, init, target_folder};

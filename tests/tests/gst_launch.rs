@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The built plugin as users load it: gst-launch-1.0 with `GST_PLUGIN_PATH` and no other variable.
 
 use facerestore_tests::{Recording, data, gst_program, init, play_to_end};

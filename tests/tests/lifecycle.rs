@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element is started and stopped again and again: nothing may be left behind. One test alone in its process, since
 //! it measures the process.
 

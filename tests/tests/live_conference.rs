@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `live-conference` as a user runs it, with a file for a camera and RTP over loopback.
 
 use std::net::UdpSocket;

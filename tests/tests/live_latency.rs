@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The latency that live mode answers is true: under a sink that keeps time no frame of a call is late.
 
 use facerestore_tests::{Frame, Picture, punctuality};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Frames with nothing to do pass through as they are: the same bytes in the same memory.
 
 use facerestore_tests::{

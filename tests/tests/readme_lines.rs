@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The launch lines of `examples/README.md`, run as they stand there but for files, cameras and windows.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Live mode for long: faces come and go, caps change, seeks, a network that fails now and then. No frame is lost,
 //! reordered or held back, and memory does not grow.
 //!

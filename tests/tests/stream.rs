@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Streams through the element: every frame of a real clip with its time, changes of caps, seeks, lateness.
 
 use std::sync::atomic::{AtomicU64, Ordering};

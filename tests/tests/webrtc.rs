@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `live-conference --webrtc` as its viewers see it: Chromium, a file for all and a camera of each, reloads and controls.
 #![cfg(feature = "browser-tests")]
 

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How does the network learn? Degradations, training, evaluation; the program `idm`.
 //!
-//! One room for each purpose, from the bottom up: [`seed`], `digest` and [`picture`]; [`jobs`], [`data`] and [`metrics`]; [`restore`], and
+//! One room for each purpose, from the bottom up: [`seed`], `digest` and [`picture`]; [`jobs`], [`data`] and [`metrics`]; [`restore`], [`generate`], and
 //! `prepare`, which needs OpenCV; [`evaluate`]; [`train`], [`study`], [`distance`] and [`export`]; [`iteration`]; [`doctor`]. A room uses those before it
 //! alone. The [`commands`] take the command line apart and know all rooms; no room knows of them.
 
+pub mod cli;
 pub mod commands;
 pub mod data;
 mod digest;
@@ -11,6 +13,7 @@ pub mod distance;
 pub mod doctor;
 pub mod evaluate;
 pub mod export;
+pub mod generate;
 pub mod iteration;
 pub mod jobs;
 mod memory;

@@ -1,44 +1,17 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm`: trains, applies and measures face restoration models.
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use training::cli::{Cli, Command};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, export, iterate, pack, restore, study, train,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, restore, study,
+    train,
 };
 use training::jobs::interrupt::{self, Outcome};
-
-/// Train, apply and measure iterative diffusion models for face restoration.
-#[derive(Debug, Parser)]
-#[command(name = "idm", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    #[cfg(feature = "detect")]
-    Prepare(prepare::PrepareArgs),
-    /// Train a model on a folder of aligned faces
-    Train(train::TrainArgs),
-    // The help of those without a comment is the comment on their arguments.
-    Degrade(degrade::DegradeArgs),
-    Enhance(enhance::EnhanceArgs),
-    Iterate(iterate::IterateArgs),
-    Restore(restore::RestoreArgs),
-    // It has by far the most options; the others need not be as large.
-    Evaluate(Box<evaluate::EvaluateArgs>),
-    Distance(distance::DistanceArgs),
-    Study(study::StudyArgs),
-    Export(export::ExportArgs),
-    Pack(pack::PackArgs),
-    /// Measure the speed of a model beside the machine's own peak
-    Bench(bench::BenchArgs),
-    Doctor(doctor::DoctorArgs),
-}
 
 fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
@@ -52,6 +25,7 @@ fn main() -> ExitCode {
         Command::Enhance(args) => enhance::run(&args),
         Command::Iterate(args) => iterate::run(&args),
         Command::Restore(args) => restore::run(&args).map(|()| Outcome::Finished),
+        Command::Generate(args) => generate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Distance(args) => distance::run(&args),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),

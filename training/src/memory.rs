@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How memory goes back to the system: not between two steps of a training.
 
 /// Keeps what was freed, for this process. libtorch asks for the tensors of a step and frees them at its end; glibc gets large

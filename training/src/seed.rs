@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Seeds that follow from a name.
 
 /// A seed that depends on `seed` and `name` alone, the same in every version and on every machine (FNV-1a,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm bench`: its figures agree with each other and with the network's own count of operations.
 
 mod common;
@@ -6,7 +7,7 @@ use restore_core::UNet;
 use tch::{Device, nn};
 use training::train::config::TrainConfig;
 
-use common::{faces, failed, idm, repository, succeeded, untrained_model};
+use common::{GENERATOR, faces, failed, idm, repository, succeeded, tiny_config, untrained_model};
 
 /// The first number after `label`.
 #[track_caller]
@@ -80,6 +81,21 @@ fn a_model_with_a_detail_head_is_measured_beside_two_steps() {
     assert!((own[1] / two - share).abs() <= 0.006 + 0.06 / two * (1.0 + own[1] / two), "{report}");
     let in_steps = succeeded(&idm(&[&arguments[..], &[&"--steps", &"2"]].concat()));
     assert!(in_steps.contains("2 steps") && !in_steps.contains("two steps"), "{in_steps}");
+}
+
+/// A generator makes pictures and is trained on noise and a class; a step is one pass of its network, a training step three.
+#[test]
+fn a_generator_is_measured_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let tiny = tiny_config(folder.path(), "generator.toml", &GENERATOR);
+    let config = TrainConfig::open(&tiny).unwrap();
+    let unet = UNet::new(&nn::VarStore::new(Device::Cpu).root(), &config.model.unet).unwrap();
+    let made = succeeded(&idm(&[&"bench", &"--config", &tiny, &"--steps", &"3", &"--seconds", &"0.1"]));
+    assert!(made.contains("picture     64×64, batch 1, 3 steps of ddpm"), "{made}");
+    assert!((number(&made, "work") - unet.flops(64) as f64 / 1e9).abs() <= 0.005, "{made}");
+    let trained =
+        succeeded(&idm(&[&"bench", &"--train", &"--config", &tiny, &"--batch", &"2", &"--seconds", &"0.1"]));
+    assert!((number(&trained, "work") - 3.0 * unet.flops(64) as f64 / 1e9).abs() <= 0.005, "{trained}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configurations in training/configs: all of them can be used, and paper-512 is the paper's.
 
 mod common;
 
-use restore_core::{DeviceChoice, Precision, Prediction, Sampler, ScheduleKind, UNetConfig};
+use restore_core::{Condition, DeviceChoice, Precision, Prediction, Sampler, ScheduleKind, UNetConfig};
 use tch::{Device, Kind, Tensor};
 use training::data::degradation::Degradation;
 use training::train::config::{Decay, Loss, TrainConfig};
@@ -18,7 +19,7 @@ fn open(name: &str) -> TrainConfig {
 #[test]
 fn every_configuration_is_valid() {
     let names = common::names(&repository().join("training/configs"));
-    for name in ["fast-256.toml", "fast-512.toml", "paper-512.toml", "tiny.toml"] {
+    for name in ["fast-256.toml", "fast-512.toml", "generator-64.toml", "paper-512.toml", "tiny.toml"] {
         assert!(names.contains(&name.to_owned()), "{name} is missing");
     }
     // Recipes of damage are in a folder beside them.
@@ -50,6 +51,20 @@ fn paper_512_is_the_papers_recipe() {
     for iteration in [0, 1, 50_000, 99_999] {
         assert_eq!(config.learning_rate(iteration), 1e-4);
     }
+}
+
+/// Section 4.2 of the paper: 384×384, classes of ImageNet-1k, the restorer's architecture, 100 000 iterations.
+#[test]
+fn paper_generator_384_is_the_papers_network_without_a_degraded_face() {
+    let config = open("paper-generator-384.toml");
+    let unet = &config.model.unet;
+    assert_eq!(*unet, UNetConfig { condition: Condition::Classes(1000), ..UNetConfig::paper() });
+    assert_eq!((config.model.crop_size, config.pair_recipe().side()), (384, 384));
+    assert_eq!(unet.attention_grids(384), [24, 12, 6]);
+    assert_eq!((config.model.diffusion.prediction, config.run.loss), (Prediction::Epsilon, Loss::L2));
+    assert_eq!((config.faces_per_step(), config.run.iterations), (32, 100_000));
+    assert_eq!(config.class_dropout(), 0.1);
+    assert_eq!(open("generator-64.toml").class_dropout(), 0.0);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Gradients summed over parts of a batch. Alone in its process: every step seeds libtorch's generator, which threads share.
 
 mod common;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The training data: large and broken folders, batches that do not depend on threads or processes, crops, targets,
 //! balance, general pictures.
 
@@ -9,7 +10,7 @@ use image::imageops::crop_imm;
 use image::{Rgb, RgbImage};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use restore_core::faces_from_rgb8;
+use restore_core::{Condition, faces_from_rgb8};
 use tch::{Device, Tensor};
 use training::data::config::{DataConfig, DataKind};
 use training::data::dataset::FaceDataset;
@@ -28,7 +29,14 @@ fn recipe(crop_size: u32, data: DataConfig) -> PairRecipe {
 }
 
 fn options(recipe: PairRecipe) -> LoaderOptions {
-    LoaderOptions { recipe, batch: 4, share: Share::WHOLE, seed: 7, workers: 2 }
+    LoaderOptions {
+        recipe,
+        condition: Condition::Degraded,
+        batch: 4,
+        share: Share::WHOLE,
+        seed: 7,
+        workers: 2,
+    }
 }
 
 fn open(folder: &Path) -> FaceDataset {
@@ -357,4 +365,36 @@ fn the_table_data_is_checked() {
         let message = config(table).unwrap_err().to_string();
         assert!(reasons.iter().all(|reason| message.contains(reason)), "{table}: {message}");
     }
+}
+
+/// Of three classes of plain pictures in folders of other names than their order of making: each picture of a batch comes with the
+/// number of the class of its colour, in the order of the names, and as it is.
+#[test]
+fn a_generator_gets_whole_pictures_and_their_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let colours = [("zebra", [250, 10, 20]), ("apple", [10, 250, 30]), ("moth", [20, 30, 250])];
+    for (class, colour) in colours {
+        let inner = folder.path().join(class).join("deeper");
+        std::fs::create_dir_all(&inner).unwrap();
+        RgbImage::from_pixel(64, 64, Rgb(colour)).save(inner.join("a.png")).unwrap();
+    }
+    let dataset = open(folder.path()).for_condition(Condition::Classes(3)).unwrap();
+    assert_eq!(dataset.class_names(), ["apple", "moth", "zebra"]);
+    let options = LoaderOptions {
+        condition: Condition::Classes(3),
+        batch: 24,
+        ..options(recipe(64, Default::default()))
+    };
+    let (pictures, classes) = Loader::start(dataset, &options, 0).next_batch(Device::Cpu).unwrap();
+    assert_eq!((pictures.size(), classes.size()), (vec![24, 3, 64, 64], vec![24]));
+    let mut seen = [0; 3];
+    for index in 0..24 {
+        let class = classes.int64_value(&[index]) as usize;
+        let expected = [colours[1].1, colours[2].1, colours[0].1][class];
+        let picture = RgbImage::from_pixel(64, 64, Rgb(expected));
+        let expected = faces_from_rgb8(&[picture.as_raw()], 64).unwrap();
+        assert!(pictures.narrow(0, index, 1).equal(&expected), "picture {index} of class {class}");
+        seen[class] += 1;
+    }
+    assert!(seen.iter().all(|&count| count > 0), "{seen:?}");
 }

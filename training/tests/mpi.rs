@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `mpirun -n 2 idm train`: the same run as one process with twice the batch. Needs the feature `mpi` and Open MPI.
 
 mod common;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One source for all viewers: its picture as it is and restored, each encoded once.
 
 use std::sync::Arc;

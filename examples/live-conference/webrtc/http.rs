@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one page and the WebSocket on one port: a request is looked at before anything of it is read.
 
 use std::io::{self, Read, Write};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the page and this program tell each other over the WebSocket: JSON objects with a `type`.
 
 use serde::{Deserialize, Serialize};

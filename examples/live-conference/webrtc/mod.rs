@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The call in a browser: a page and its signalling over a WebSocket, media by WebRTC.
 
 mod broadcast;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One viewer's session: a pipeline about `webrtcbin` (JSEP, RFC 8829), in which we make the offer.
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One restored picture: the element, its controls, and what it tells of itself.
 
 use std::sync::Mutex;

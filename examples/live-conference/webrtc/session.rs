@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A viewer's WebSocket: messages from the page, messages to it, until one of both is gone.
 
 use std::io::ErrorKind;

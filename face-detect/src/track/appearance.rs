@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a face looks like, as a thumbnail: whether that which is followed is still this face, and which face
 //! is whose where two meet.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which detected face is which track.
 
 use super::appearance::Appearance;

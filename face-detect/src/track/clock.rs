@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The time between frames, from time stamps that may be wrong.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! An empty scene: a picture without a face needs no second look until something in it changes.
 
 use opencv::core::{Mat, NORM_INF, Size, no_array, norm2};

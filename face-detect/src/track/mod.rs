@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tracking: faces keep their identity from frame to frame, and their landmarks keep still when they do.
 
 mod appearance;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The One-Euro filter: a low-pass filter that opens with speed, so that what rests does not tremble and
 //! what moves does not lag (Casiez, Roussel and Vogel, CHI 2012).
 

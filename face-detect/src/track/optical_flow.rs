@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How faces move from one picture to the next: sparse optical flow (pyramidal Lucas–Kanade), and per face
 //! the similarity that most of its points agree on.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Scene cuts: does this picture continue the one before?
 
 use opencv::core::{Mat, Rect, Size};

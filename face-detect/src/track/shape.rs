@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A face's place as a vector of numbers, for filters, and how it moves.
 
 use crate::face::{BoundingBox, Face, Point};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One face while it is tracked: where it is, how it moves, what it looks like.
 
 use std::time::Duration;

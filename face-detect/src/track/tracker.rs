@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The tracker: detection now and then, optical flow in between.
 
 use std::time::Duration;

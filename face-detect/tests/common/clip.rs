@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Clips with known motion, made of the real photos.
 
 use std::process::Command;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the integration tests share: real photos, the detector, comparisons of images.
 #![allow(dead_code)] // each test file uses its share
 

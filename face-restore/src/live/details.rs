@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The newest detail of each face: which faces to restore next, and what of a detail a frame shows.
 
 use std::collections::HashMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How much of a detail is shown: it comes in and goes out by a ramp, so that nothing pops.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Live restoration: a worker thread restores the newest crops, and every frame shows the newest detail of each face.
 //!
 //! A frame never waits: it hands crops over when the worker is idle, and takes what the worker has finished. A detail

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The worker thread of live restoration: crops in, details out, one job at a time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The enums of the element's properties, and what they mean to restore-core.
 
 use gst::glib;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element's glue: GStreamer's calls on one side, the [`Planner`] of the streaming thread on the other.
 
 /**
@@ -16,13 +17,44 @@
  * that changes; when the machine is too slow, restorations become rarer and never frames. Put a queue between it and a sink
  * that keeps time: such a sink holds its thread until a frame is due.
  *
- * When faces appear, are lost or have been restored, an element message `facerestore` says so, with ids and boxes.
- *
  * In interlaced video each field is restored as a picture of its own, so that no field gets anything of the other.
  *
  * A frame that cannot be restored passes untouched and a warning message is posted. A frame that is already too late
  * for the sink passes untouched too, and a QoS message is posted. No frame is dropped, unless the base class is told to
  * by `qos=true`.
+ *
+ * ## Element messages
+ *
+ * When faces appear, are lost or, in live mode, have been restored, an element message with the structure `facerestore`
+ * says so. Its fields:
+ *
+ * * `timestamp`, `running-time`, `stream-time` (#guint64): of the frame, in nanoseconds; each where it is known.
+ * * `appeared`, `lost`, `restored` (#GstValueArray of #guint64): the ids of these faces.
+ * * `faces` (#GstValueArray of #GstStructure `face`): those in the frame, each with
+ *   * `id` (#guint64): the same for the same face in every frame, and never given to a second one,
+ *   * `x`, `y`, `width`, `height` (#gint): its box, in pixels within the frame,
+ *   * `score` (#gdouble): how sure the detector was when it saw the face last, 0 to 1.
+ *
+ * Since: 0.1
+ *
+ * ## Regions of interest
+ *
+ * With #GstFaceRestore:attach-meta each face in the frame is a #GstVideoRegionOfInterestMeta of type `face`. Its rectangle is the
+ * box, in pixels within the frame. The fields of its parameter structure `face`:
+ *
+ * * `id` (#guint64) and `score` (#gdouble): as in the messages.
+ * * `landmarks` (#GstValueArray of five #GstValueArray of two #gdouble): x and y, in pixels of the frame, of the eye on the image's
+ *   left, the eye on its right, the nose tip, the left and the right corner of the mouth.
+ *
+ * With #GstFaceRestore:detector=none the faces are taken from such regions, which an element upstream has attached: the landmarks
+ * are needed, the score may be missing and counts as 1.
+ *
+ * Since: 0.1
+ *
+ * A plugin built for GStreamer 1.24 (cargo feature `v1_24`) also adds each face to the buffer's #GstAnalyticsRelationMeta, as an object
+ * detection of type `face` with the box and the score.
+ *
+ * Since: 0.2
  *
  * ## Example pipelines
  * |[
@@ -34,6 +66,8 @@
  * |[
  * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! facerestore model=GFPGANv1.4.torchscript draw-boxes=true ! videoconvert ! autovideosink
  * ]| Uses a network of one's own, and shows what was found.
+ *
+ * Since: 0.1
  */
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -52,7 +86,7 @@ use super::properties::PROPERTIES;
 use super::settings::{FrameSettings, Settings};
 use crate::error::FrameError;
 use crate::locate::plugin_file;
-use crate::message::{FrameTimes, faces_changed};
+use crate::message::{FrameTimes, MESSAGE_FIELDS, faces_changed};
 use crate::open::open;
 use crate::pixels::FORMATS;
 use crate::qos::Qos;
@@ -290,7 +324,9 @@ impl ElementImpl for FaceRestore {
             gst::subclass::ElementMetadata::new(
                 "Face restoration",
                 "Filter/Effect/Video",
-                "Restores the faces of a video in place with a diffusion model; all else stays untouched",
+                &format!(
+                    "Restores the faces of a video in place with a diffusion model; all else stays untouched. {MESSAGE_FIELDS}"
+                ),
                 concat!("The facerestore developers <", env!("CARGO_PKG_REPOSITORY"), ">"),
             )
         });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element `facerestore`: its type and its registration.
 
 use gst::glib;
@@ -24,5 +25,16 @@ glib::wrapper! {
 /// # Errors
 /// GStreamer's, when the name is taken.
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    // So that GStreamer's documentation lists the values of the element's properties.
+    #[cfg(feature = "doc")]
+    for choice in [
+        Mode::static_type(),
+        Precision::static_type(),
+        Sampler::static_type(),
+        TorchScriptRange::static_type(),
+    ] {
+        choice.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
+
     gst::Element::register(Some(plugin), "facerestore", gst::Rank::NONE, FaceRestore::static_type())
 }

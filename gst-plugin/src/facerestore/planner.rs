@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the streaming thread alone owns: the faces of the stream, the format of its frames, and what is planned for the
 //! buffer under way.
 
@@ -200,6 +201,8 @@ impl Planner {
         if planned.settings.attach_meta {
             let (width, height) = video.layout.size();
             attach_faces(buffer, &planned.plan.tracks, width, height);
+            #[cfg(feature = "v1_24")]
+            crate::analytics::attach_detections(buffer, &planned.plan.tracks, width, height);
         }
     }
 }

@@ -1,4 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element's property table: what `gst-inspect-1.0 facerestore` shows.
+#![allow(
+    unused_doc_comments,
+    reason = "GStreamer's documentation reads those of properties: since when they are there"
+)]
 
 use std::sync::LazyLock;
 
@@ -10,6 +15,7 @@ use super::settings::{
     DEFAULT_DETAIL, DEFAULT_DETECTION_INTERVAL, DEFAULT_DETECTION_THRESHOLD, DEFAULT_DEVICE, DEFAULT_MAX_AGE,
     DEFAULT_MAX_FACES, DEFAULT_MIN_FACE_SIZE, DEFAULT_STRENGTH, DEFAULT_TEMPORAL,
 };
+use crate::meta::REGION_FIELDS;
 
 /// The property table, in the order of the two groups of settings.
 pub static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
@@ -81,6 +87,13 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .mutable_playing()
             .controllable()
             .build(),
+        /**
+         * GstFaceRestore:detail:
+         *
+         * How much of the detail is added to the faithful face.
+         *
+         * Since: 0.2
+         */
         glib::ParamSpecDouble::builder("detail")
             .nick("Detail")
             .blurb("How much of the detail is added to the faithful face: 0 shows only what is certain, and is softer; 1 shows skin, hair and lashes as the model draws them. Costs no time; without effect on models that were not trained for it")
@@ -158,7 +171,7 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecBoolean::builder("attach-meta")
             .nick("Attach metadata")
-            .blurb("Attach a GstVideoRegionOfInterestMeta of type \"face\" per face, whose parameter structure \"face\" holds id, score and landmarks")
+            .blurb(REGION_FIELDS)
             .default_value(false)
             .mutable_playing()
             .controllable()

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The values of the element's properties.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The element in a harness: what passes untouched, what is changed, what is reported.
 
 use gst::glib;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The linear map between RGB and what a format stores: nothing for RGB formats, Y'CbCr of the caps'
 //! colorimetry for the others.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where the colour samples of a raw video format lie in memory, from GStreamer's own table of formats.
 
 use face_detect::Region;

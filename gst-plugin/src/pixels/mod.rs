@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pixels of raw video frames: read pictures for the networks out of any format, put changes back.
 //!
 //! All formats are one table row here, a [`Layout`]: three colour [`Component`]s with plane, offset, step and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pictures for the networks, read from a frame: the pixels of a region, and the whole frame shrunk.
 
 use face_detect::Region;

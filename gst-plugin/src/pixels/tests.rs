@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every format against GStreamer's own converter, on a photograph, with odd sizes and padded rows.
 
 use face_detect::{Correction, Region};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A mapped video frame as planes of bytes with their strides, checked once so that the rest can index freely.
 
 use gst_video::{VideoFrameExt, VideoFrameRef};

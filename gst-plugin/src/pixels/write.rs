@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Changes to a frame in place: corrections of faces, filled rectangles. A byte changes only where it must.
 
 use face_detect::{Correction, Region};

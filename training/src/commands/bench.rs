@@ -1,10 +1,12 @@
-//! `idm bench`: the speed of restoration or of training beside the machine's own peak, measured in the same run.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `idm bench`: the speed of restoration, generation or training beside the machine's own peak, measured in the same run.
 
+mod generation;
 mod measure;
 mod restoration;
 mod training;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -63,14 +65,14 @@ pub fn run(args: &BenchArgs) -> Result<()> {
             "--train measures the recipe of a configuration; give --config instead of --model"
         );
         let path = args.model.as_deref().context("--model is missing")?;
-        return restoration::run(args, Checkpoint::open(path)?, path);
+        return inference(args, Checkpoint::open(path)?, path);
     };
     if args.train {
         crate::memory::keep_freed();
     }
     let mut config = TrainConfig::open(path)?;
     if !args.train {
-        return restoration::run(args, Checkpoint::untrained(&config.model, config.run.seed as i64)?, path);
+        return inference(args, Checkpoint::untrained(&config.model, config.run.seed as i64)?, path);
     }
     if let Some(size) = args.size {
         (config.model.crop_size, config.data.crop) = (size, None);
@@ -83,6 +85,25 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     config.validate()?;
     training::run(args, &config)
+}
+
+/// Measures what a model is for.
+fn inference(args: &BenchArgs, checkpoint: Checkpoint, path: &Path) -> Result<()> {
+    if checkpoint.config.unet.condition.generates() {
+        generation::run(args, checkpoint, path)
+    } else {
+        restoration::run(args, checkpoint, path)
+    }
+}
+
+/// Prints what a step of `flops` costs, of `steps` for each of `batch` things called `noun` in `seconds`.
+fn print_cost(noun: &str, flops: f64, seconds: f64, steps: usize, batch: usize) {
+    println!("work        {:.2} GFLOP a step and {noun}", flops / 1e9);
+    println!(
+        "time        {:.1} ms a step and {noun}, {:.1} ms a {noun}",
+        seconds / (batch * steps) as f64 * 1e3,
+        seconds / batch as f64 * 1e3
+    );
 }
 
 /// The part of the report that restoration and training share.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm degrade`: writes degraded pictures and the parameters that made them.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm distance`: how far is one set of pictures from another, as a network sees them?
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm doctor`: what this machine has and lacks.
 
 use std::path::PathBuf;

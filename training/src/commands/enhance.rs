@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm enhance`: the enhanced copy of a data set, x* = f(x) of every picture.
 
 use std::path::PathBuf;
@@ -60,7 +61,7 @@ pub struct EnhanceArgs {
 /// As [`EnhanceJob::run`], and broken pictures (after all others are done).
 pub fn run(args: &EnhanceArgs) -> Result<Outcome> {
     interrupt::listen()?;
-    let job = args.job();
+    let job = args.job()?;
     let enhanced = job.run()?;
     if enhanced.outcome == Outcome::Interrupted {
         println!("interrupted; the same command goes on");
@@ -77,15 +78,15 @@ pub fn run(args: &EnhanceArgs) -> Result<Outcome> {
 }
 
 impl EnhanceArgs {
-    fn job(&self) -> EnhanceJob {
-        EnhanceJob {
-            model: self.restorer.choice(),
+    fn job(&self) -> anyhow::Result<EnhanceJob> {
+        Ok(EnhanceJob {
+            model: self.restorer.choice()?,
             steps: self.steps,
             seed: self.seed,
             input: self.input.clone(),
             output: self.output.clone(),
             kind: if self.pictures { DataKind::Pictures } else { DataKind::Faces },
             shard: self.shard,
-        }
+        })
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm evaluate`: how good is a model, or another system, on faces whose truth is known?
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm export`: a data set as the training programs of generators read it.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm iterate`: train, enhance the training pictures, train again towards them.
 
 use std::path::PathBuf;

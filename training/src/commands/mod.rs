@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The commands of `idm`, one module each: their arguments, and what they print.
 
 pub mod bench;
@@ -7,6 +8,7 @@ pub mod doctor;
 pub mod enhance;
 pub mod evaluate;
 pub mod export;
+pub mod generate;
 pub mod iterate;
 pub mod pack;
 #[cfg(feature = "detect")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm pack`: the same model in a smaller file.
 
 use std::path::{Path, PathBuf};
@@ -69,15 +70,22 @@ pub fn run(args: &PackArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Moves the weights of `model` by `share` of the way to those of the model in `path`, which gets a detail head like its own
-/// prediction's where `model` has one.
+/// Moves the weights of `model` by `share` of the way to those of the model in `path`. Where only `model` has a detail head, the other
+/// gets one like its own prediction's; a branch stays as it is.
 fn average(model: &mut Checkpoint, path: &Path, share: f64) -> anyhow::Result<()> {
     let mut other = Checkpoint::open(path)?;
     if model.config.unet.detail_head {
-        other = other.with_detail_head()?;
+        let has_branch = !other.config.unet.detail_head && model.config.unet.detail_width > 0;
+        other = other.with_detail_head(model.config.unet.detail_width)?;
+        if has_branch {
+            let branch = model.weights.iter().filter(|(name, _)| name.starts_with("sharp."));
+            for (name, weight) in branch {
+                other.weights.insert(name.clone(), weight.f_detach_copy()?);
+            }
+        }
     }
     ensure!(
-        other.config.unet == model.config.unet,
+        other.config.unet == model.config.unet && other.config.class_names == model.config.class_names,
         "{} is of another network than --model; only weights of the same can be averaged",
         path.display()
     );

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm prepare`: makes a data set of aligned faces from photos.
 
 use std::collections::BTreeMap;

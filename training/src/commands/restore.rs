@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm restore`: restores aligned faces, or all faces of photos.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use image::RgbImage;
@@ -56,7 +57,7 @@ pub struct RestoreArgs {
     /// Share of the network's change that is applied: 0 keeps the picture, 1 takes the network's face
     #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = share::<f32>, help_heading = "Pictures")]
     strength: f32,
-    /// The face detector [default: face_detection_yunet_2023mar.onnx beside the model]
+    /// The face detector [default: face_detection_yunet_2023mar.onnx beside the model, or with this program]
     #[arg(long, value_name = "FILE", help_heading = "Pictures")]
     detector: Option<PathBuf>,
 }
@@ -75,12 +76,12 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
     );
     let naming = if args.aligned { Naming::PngApart } else { Naming::Same };
     let jobs = Jobs::find(&args.input, &args.output, naming)?;
-    let model = args.restorer.choice();
+    let model = args.restorer.choice()?;
     let mut restorer = model.restorer(&model.checkpoint()?, args.steps)?;
     restorer.set_detail(f64::from(args.detail));
     let mut failures = match args.aligned {
         #[cfg(feature = "detect")]
-        false => restore_photos(args, &restorer, &jobs.missing)?,
+        false => restore_photos(args, &model.file, &restorer, &jobs.missing)?,
         _ => restore_faces(args, &restorer, &jobs)?,
     };
     failures.extend(unreadable(&args.input)?);
@@ -126,16 +127,22 @@ fn read_face(job: &Job) -> Result<RgbImage, String> {
 #[cfg(feature = "detect")]
 fn restore_photos(
     args: &RestoreArgs,
+    model: &Path,
     restorer: &DiffusionRestorer,
     jobs: &[Job],
 ) -> anyhow::Result<Vec<String>> {
+    use anyhow::Context;
     use face_detect::{DETECTOR_FILE, PasteOptions};
     use face_restore::{PhotoFinder, PhotoRestorer, every_face};
 
     use crate::jobs::files::copy;
 
-    let beside_model = || args.restorer.model.with_file_name(DETECTOR_FILE);
-    let detector = args.detector.clone().unwrap_or_else(beside_model);
+    let beside_model = model.with_file_name(DETECTOR_FILE);
+    let detector = match &args.detector {
+        Some(file) => file.clone(),
+        None if beside_model.is_file() => beside_model,
+        None => restore_core::shipped(DETECTOR_FILE).context("name a face detector with --detector")?,
+    };
     let finder = PhotoFinder::open(&detector, every_face())?;
     let paste = PasteOptions { strength: args.strength, ..PasteOptions::default() };
     let mut photos = PhotoRestorer::new(finder, restorer, paste);

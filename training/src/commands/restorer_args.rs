@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The arguments that say which model to run and how, shared by the commands that restore faces.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use anyhow::Context;
 use clap::Args;
-use restore_core::{DeviceChoice, Precision, Sampler};
+use restore_core::{DeviceChoice, MODEL_FILE, Precision, Sampler, shipped};
 
 use crate::restore::ModelChoice;
 
@@ -24,9 +26,9 @@ pub struct ComputeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model")]
 pub struct RestorerArgs {
-    /// The model: a safetensors file as `idm train` writes it
+    /// The model: a safetensors file as `idm train` writes it [default: the one that came with this program]
     #[arg(long, value_name = "FILE")]
-    pub model: PathBuf,
+    pub model: Option<PathBuf>,
     /// Where and how exactly to compute.
     #[command(flatten)]
     pub compute: ComputeArgs,
@@ -43,9 +45,16 @@ impl ComputeArgs {
 }
 
 impl RestorerArgs {
-    /// The model that the arguments name.
-    pub fn choice(&self) -> ModelChoice {
-        self.compute.choice(&self.model, self.sampler)
+    /// The model that the arguments name, or the shipped one.
+    ///
+    /// # Errors
+    /// None is named, and none was shipped with this program.
+    pub fn choice(&self) -> anyhow::Result<ModelChoice> {
+        let file = match &self.model {
+            Some(file) => file.clone(),
+            None => shipped(MODEL_FILE).context("name a model with --model")?,
+        };
+        Ok(self.compute.choice(&file, self.sampler))
     }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm study`: makes the page of a user study, and tallies what raters saved from it.
 
 use std::path::{Path, PathBuf};

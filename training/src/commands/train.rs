@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm train`: trains a model on a folder of pictures.
 
 use std::path::PathBuf;
@@ -16,7 +17,8 @@ pub struct TrainArgs {
     /// Configuration of the run (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Folder of pictures, PNG or JPEG, in folders below it too: aligned faces, or what data.kind says
+    /// Folder of pictures, PNG or JPEG, in folders below it too: aligned faces, or what data.kind says; of a generator with classes
+    /// a folder for each
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Folder of targets x* by the names of the pictures in --data, as idm enhance writes them [default: the pictures]

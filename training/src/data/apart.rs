@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A face and what surrounds it, degraded apart: a soft face in a sharp frame, or the reverse.
 
 use image::RgbImage;

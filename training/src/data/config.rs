@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table `[data]` of a configuration: what the training pictures are and what of them a pair shows.
 
 use restore_core::ModelConfig;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The training pictures: the files of a folder tree, their targets, and the draw of one of them.
 
 use std::collections::{BTreeMap, HashMap};
@@ -6,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use rand::Rng;
+use restore_core::Condition;
 
+use super::classes::{Classes, ClassesError};
 use crate::picture::{self, PictureError};
 
 /// A data set that cannot be trained on.
@@ -15,6 +18,9 @@ pub enum DatasetError {
     /// A folder cannot be listed.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// The folders are not the classes of the model.
+    #[error(transparent)]
+    Classes(#[from] ClassesError),
     /// Nothing to train on.
     #[error("{} holds no pictures (PNG or JPEG); make a data set of aligned faces there, for example with idm prepare", folder.display())]
     Empty {
@@ -50,6 +56,8 @@ pub struct FaceDataset {
     targets: Option<Targets>,
     /// Indices into `files` of each source that is drawn equally often; without balance there are none.
     sources: Vec<Vec<usize>>,
+    /// Of a generator with classes.
+    classes: Option<Classes>,
 }
 
 /// The targets of all pictures, in the pictures' order.
@@ -73,7 +81,30 @@ impl FaceDataset {
         }
         let targets = targets.map(|targets| Targets::find(folder, &files, targets)).transpose()?;
         let sources = if balance { by_source(&files) } else { Vec::new() };
-        Ok(Self { files, folder: folder.to_owned(), targets, sources })
+        Ok(Self { files, folder: folder.to_owned(), targets, sources, classes: None })
+    }
+
+    /// This data set for a network of that condition: with the classes of the pictures where it has some.
+    ///
+    /// # Errors
+    /// [`DatasetError::Classes`] when the folders of the pictures are not as many classes.
+    pub fn for_condition(mut self, condition: Condition) -> Result<Self, DatasetError> {
+        if let Condition::Classes(count) = condition {
+            self.classes = Some(Classes::find(&self.folder, &self.files, count)?);
+        }
+        Ok(self)
+    }
+
+    /// The names of the classes by their numbers; none for a network without.
+    #[must_use]
+    pub fn class_names(&self) -> &[String] {
+        self.classes.as_ref().map_or(&[], |classes| &classes.names)
+    }
+
+    /// The number of the class of picture number `index`; 0 for a network without.
+    #[must_use]
+    pub fn class(&self, index: usize) -> i64 {
+        self.classes.as_ref().map_or(0, |classes| classes.numbers[index])
     }
 
     /// How many pictures there are, at least one.

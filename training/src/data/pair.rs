@@ -1,4 +1,6 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a picture of the data set to a training pair: what is seen of it, mirrored, in another light, degraded, drawn over, cut.
+//! For a generator: what is seen of it, mirrored, in another light.
 
 use image::RgbImage;
 use image::imageops::{crop_imm, flip_horizontal_in_place};
@@ -76,17 +78,7 @@ impl PairRecipe {
         target: Option<&RgbImage>,
         rng: &mut R,
     ) -> Result<Pair, PairError> {
-        let view = View::draw(&self.data, picture.dimensions(), self.crop_size, rng);
-        let mirrored = rng.random_bool(self.flip);
-        let tone = Tone::draw(self.data.tone, rng);
-        let see = |picture: &RgbImage| -> Result<RgbImage, PictureError> {
-            let mut seen = view.of(picture, self.crop_size)?;
-            if mirrored {
-                flip_horizontal_in_place(&mut seen);
-            }
-            tone.apply(&mut seen);
-            Ok(seen)
-        };
+        let see = self.draw_sight(picture, rng);
         let clean = see(picture)?;
         let mut degraded = self.degradation.draw(rng).apply(&clean)?;
         Apart::draw(self.data.apart, rng).apply(&clean, &mut degraded);
@@ -110,6 +102,34 @@ impl PairRecipe {
             (rng.random_range(0..=self.crop_size - crop), rng.random_range(0..=self.crop_size - crop));
         let cut = |picture: &RgbImage| crop_imm(picture, left, top, crop, crop).to_image();
         Ok(Pair { target: cut(&target), degraded: cut(&degraded) })
+    }
+
+    /// What a generator learns of `picture`: what a pair shows of it, undegraded.
+    ///
+    /// # Errors
+    /// [`PictureError`] when it cannot be resized.
+    pub fn see<R: Rng + ?Sized>(&self, picture: &RgbImage, rng: &mut R) -> Result<RgbImage, PictureError> {
+        self.draw_sight(picture, rng)(picture)
+    }
+
+    /// Draws what is seen of `picture` and of its target: the part, whether it is mirrored, and in which light.
+    fn draw_sight<R: Rng + ?Sized>(
+        &self,
+        picture: &RgbImage,
+        rng: &mut R,
+    ) -> impl Fn(&RgbImage) -> Result<RgbImage, PictureError> + use<R> {
+        let crop_size = self.crop_size;
+        let view = View::draw(&self.data, picture.dimensions(), crop_size, rng);
+        let mirrored = rng.random_bool(self.flip);
+        let tone = Tone::draw(self.data.tone, rng);
+        move |picture| {
+            let mut seen = view.of(picture, crop_size)?;
+            if mirrored {
+                flip_horizontal_in_place(&mut seen);
+            }
+            tone.apply(&mut seen);
+            Ok(seen)
+        }
     }
 }
 

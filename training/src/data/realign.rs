@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A small similarity transform of a face within its crop: training's variation of the alignment.
 
 use image::{Rgb, RgbImage};

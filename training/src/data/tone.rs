@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A random change of exposure, contrast and colour of a face: training's variation of light and camera.
 
 use image::RgbImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Features of pictures on the disk, found by what the pictures' files hold.
 //!
 //! What a network sees depends on the file's bytes, on the network's file and on the size that pictures are given to it at. So the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! All measures of two sets of pictures, with what they were measured by.
 
 use std::path::{Path, PathBuf};

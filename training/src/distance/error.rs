@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why two sets of pictures could not be compared.
 
 use std::path::PathBuf;

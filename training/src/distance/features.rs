@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The features of a folder of pictures: read, seen by the network and forgotten batch by batch, or taken from the cache.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How far is one set of pictures from another, as a network sees them? Fréchet and kernel distance, precision, recall, density
 //! and coverage.
 //!

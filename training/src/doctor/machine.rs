@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The processor, libtorch and the GPU.
 
 use std::fs;

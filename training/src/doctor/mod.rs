@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What this machine has of what the project needs, and the remedy for what it lacks.
 
 mod machine;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The shipped models: where they are, whether they are whole, and how fast they restore a face.
 
 use std::fs;
@@ -6,7 +7,7 @@ use std::time::Instant;
 
 use restore_core::{
     Checkpoint, DiffusionOptions, DiffusionRestorer, LIVE_MODEL_FILE, MODEL_FILE, RestoreError, Restorer,
-    shipped_places,
+    shipped,
 };
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
@@ -24,30 +25,20 @@ const DIGITS: usize = 16;
 /// Where to look for models.
 pub struct Places {
     folder: Option<PathBuf>,
-    program: PathBuf,
 }
 
 impl Places {
     /// In `folder`, or where programs look for those that were shipped with them.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        let program = std::env::current_exe().unwrap_or_default();
-        Self { folder, program: program.canonicalize().unwrap_or(program) }
+        Self { folder }
     }
 
     fn find(&self, file: &str) -> Result<PathBuf, String> {
-        let searched = match &self.folder {
-            Some(folder) => vec![folder.join(file)],
-            None => shipped_places(&self.program, file),
+        let Some(folder) = &self.folder else {
+            return shipped(file).map_err(|error| error.to_string());
         };
-        let found = searched.iter().find(|path| path.is_file()).cloned();
-        found.ok_or_else(|| {
-            let folders: Vec<_> = searched
-                .iter()
-                .filter_map(|path| path.parent())
-                .map(|folder| folder.display().to_string())
-                .collect();
-            format!("{file} is in none of {}", folders.join(", "))
-        })
+        let path = folder.join(file);
+        if path.is_file() { Ok(path) } else { Err(format!("{file} is not in {}", folder.display())) }
     }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! OpenCV and GStreamer with the element.
 
 use super::Finding;

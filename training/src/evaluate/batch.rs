@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One restorer on a batch of pairs: f(x_d), f(x) and f(f(x_d)), and how good they are.
 
 use std::time::Instant;

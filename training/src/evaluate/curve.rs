@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The authenticity curve: what becomes of a clean and of a degraded face when f is applied to it over and over, f(x), f(f(x)), …
 //!
 //! The paper's authenticity asks for f(x) ≈ x and for f(f(d(x))) no worse than f(d(x)) (Eqs. 2 and 3). A network that is not

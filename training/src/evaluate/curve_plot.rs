@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The authenticity curve as a picture: a row for each distance, to the truth on the left and to the step before on the right.
 
 use image::RgbImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whole sets of pictures against the set of clean faces: Fréchet distance, precision and recall.
 
 use serde::Serialize;

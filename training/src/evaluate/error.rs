@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why an evaluation stopped, or why a face was left out of it.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pictures of an evaluation as files, for its page: input, every system's output, truth of each face.
 
 use std::path::{Path, PathBuf};

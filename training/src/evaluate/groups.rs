@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which group (a source, an age, …) each face of a set belongs to, from a table beside it.
 
 use std::collections::HashMap;

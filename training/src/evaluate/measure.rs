@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The measurement: every face through the model's samplings and out of other systems' folders, batch by batch.
 
 use std::path::Path;

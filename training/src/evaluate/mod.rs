@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Evaluation on aligned faces whose truth is known: x_d, f(x_d), f(x) and f(f(x_d)), and what other systems made of
 //! x_d, all measured by the same code.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pretrained networks of an evaluation and what they say of a batch of pictures.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A report as an HTML page: the tables, and the pictures of the faces side by side with eyes and mouth enlarged.
 
 use base64::Engine;

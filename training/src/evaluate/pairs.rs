@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pairs of a clean face x and its degraded counterpart x_d, from a folder.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The report of an evaluation: figures of every face, their means, distances of whole sets, differences and groups.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is measured of one picture, and the means of it over many.
 
 use std::ops::Sub;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What makes a restored face of a degraded one: the model, sampled in some way, or another system, earlier.
 
 use std::fmt;

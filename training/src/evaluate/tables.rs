@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A report as tables of text, and those as Markdown.
 
 use super::batch::Authenticity;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The tree that BigGAN-PyTorch (ajbrock/BigGAN-PyTorch) trains on, and that its `make_hdf5.py` makes an HDF5 file of.
 //!
 //! For `--data_root OUT --dataset I128`, and I32, I64 and I256 likewise, its `utils.py` looks for pictures in `OUT/ImageNet`, and

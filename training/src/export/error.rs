@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why a data set could not be exported.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Data sets in the formats that the training programs of others read: StyleGAN2-ADA's archive, BigGAN-PyTorch's tree.
 
 mod biggan;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is exported: a tree of pictures, all made square and of one size, and their classes.
 
 use std::collections::BTreeSet;

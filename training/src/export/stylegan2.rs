@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The archive that StyleGAN2-ADA (NVlabs/stylegan2-ada-pytorch) trains on.
 //!
 //! As its `dataset_tool.py` documents and writes it, and `ImageFolderDataset` in its `training/dataset.py` reads it: an uncompressed

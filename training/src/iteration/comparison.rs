@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the second iteration changed: f and f* on pictures whose truth is known.
 
 use std::path::{Path, PathBuf};

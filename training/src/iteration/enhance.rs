@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! x* = f(x) of some pictures.
 
 use image::RgbImage;

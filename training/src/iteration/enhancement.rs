@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The enhanced copy of a data set: x* = f(x) of every picture, shared out among jobs and gone on with after interruptions.
 
 use std::collections::BTreeMap;
@@ -7,9 +8,10 @@ use image::RgbImage;
 use restore_core::{DiffusionRestorer, RestoreError, Shard};
 
 use super::enhance::enhance;
-use super::recipe::{RECIPE_FILE, Recipe, RecipeError};
+use super::recipe::{RECIPE_FILE, Recipe};
 use crate::data::config::DataKind;
 use crate::jobs::batches::{Done, Stages};
+use crate::jobs::claim::ClaimError;
 use crate::jobs::files::{self, FilesError, Job, Jobs, Naming};
 use crate::jobs::interrupt::Outcome;
 use crate::jobs::{progress, reason};
@@ -67,7 +69,7 @@ pub enum EnhanceError {
     Model(#[from] ModelError),
     /// The output is of another model or other settings.
     #[error(transparent)]
-    Recipe(#[from] RecipeError),
+    Recipe(#[from] ClaimError),
     /// The output folder cannot be made.
     #[error("cannot make {}", path.display())]
     Output {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why the two iterations stopped.
 
 use std::path::PathBuf;
@@ -29,6 +30,12 @@ pub enum IterateError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A generator enhances nothing.
+    #[error(
+        "configuration: model.unet.condition is of a generator, which restores nothing: idm iterate is for restorers; train it with \
+         idm train on the enhanced pictures"
+    )]
+    Generator,
     /// There is no such folder of training pictures.
     #[error("--data {} is no folder", .0.display())]
     NoData(PathBuf),

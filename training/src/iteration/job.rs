@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Both iterations from end to end: train f, enhance the training pictures, train f* towards them, compare the two.
 
 use std::path::{Path, PathBuf};
@@ -95,6 +96,9 @@ impl IterateJob {
 
     /// What would otherwise fail after days of training.
     fn check(&self, config: &TrainConfig) -> Result<(), IterateError> {
+        if config.model.unet.condition.generates() {
+            return Err(IterateError::Generator);
+        }
         if !self.data.is_dir() {
             return Err(IterateError::NoData(self.data.clone()));
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The paper's two iterations (Eq. 10): x* = f(x) of a data set, how far both trainings are, and what the second one changed.
 
 mod comparison;
@@ -13,5 +14,5 @@ pub use enhance::enhance;
 pub use enhancement::{EnhanceError, EnhanceJob, Enhanced};
 pub use error::IterateError;
 pub use job::IterateJob;
-pub use recipe::{RECIPE_FILE, Recipe, RecipeError};
+pub use recipe::{RECIPE_FILE, Recipe};
 pub use record::{DataIdentity, Record, RecordError, Settings, Stage};

@@ -1,15 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What made the enhanced copy of a data set, x* = f(x) of every picture (Eq. 10).
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use restore_core::{DiffusionRestorer, Sampler};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::data::config::DataKind;
-use crate::digest::hexadecimal;
-use crate::picture::{self, PictureError};
+use crate::jobs::claim::{ClaimError, claim, model_sha256};
 
 /// The file beside the enhanced pictures that says what made them.
 pub const RECIPE_FILE: &str = "enhance.json";
@@ -30,75 +29,27 @@ pub struct Recipe {
     pub kind: DataKind,
 }
 
-/// An output folder that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RecipeError {
-    /// The model's file or the record cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The record is no record.
-    #[error("{} does not say what made this folder ({source}): choose another --output", path.display())]
-    Parse {
-        /// The record.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The folder holds pictures that were made in another way.
-    #[error("{} says that this folder was made with {before}, not with {now}: use those again, or another --output", path.display())]
-    Other {
-        /// The record.
-        path: PathBuf,
-        /// What it says.
-        before: Box<Recipe>,
-        /// What was asked for.
-        now: Box<Recipe>,
-    },
-    /// The record cannot be written.
-    #[error(transparent)]
-    Write(#[from] PictureError),
-}
-
 impl Recipe {
     /// The recipe of `restorer`, whose model is the file `model`.
     ///
     /// # Errors
-    /// [`RecipeError::Read`].
+    /// [`ClaimError::Read`].
     pub fn of(
         model: &Path,
         restorer: &DiffusionRestorer,
         sampler: Sampler,
         seed: u64,
         kind: DataKind,
-    ) -> Result<Self, RecipeError> {
-        Ok(Self { model_sha256: sha256(model)?, steps: restorer.steps(), sampler, seed, kind })
+    ) -> Result<Self, ClaimError> {
+        Ok(Self { model_sha256: model_sha256(model)?, steps: restorer.steps(), sampler, seed, kind })
     }
 
     /// Writes [`RECIPE_FILE`] to `folder`, or checks the one that is there.
     ///
     /// # Errors
-    /// [`RecipeError::Other`] when the folder was made in another way.
-    pub fn claim(&self, folder: &Path) -> Result<(), RecipeError> {
-        let path = folder.join(RECIPE_FILE);
-        let before = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|source| RecipeError::Parse { path: path.clone(), source })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from);
-                let text = text.map_err(|source| PictureError::Write { path: path.clone(), source })?;
-                return Ok(picture::write_atomically(&path, &text)?);
-            }
-            Err(source) => return Err(RecipeError::Read { path, source }),
-        };
-        if before != *self {
-            return Err(RecipeError::Other { path, before: Box::new(before), now: Box::new(self.clone()) });
-        }
-        Ok(())
+    /// [`ClaimError::Other`] when the folder was made in another way.
+    pub fn claim(&self, folder: &Path) -> Result<(), ClaimError> {
+        claim(self, &folder.join(RECIPE_FILE))
     }
 }
 
@@ -115,13 +66,4 @@ impl fmt::Display for Recipe {
             self.steps, self.sampler, self.seed
         )
     }
-}
-
-/// SHA-256 of a file's bytes in hexadecimal digits.
-fn sha256(path: &Path) -> Result<String, RecipeError> {
-    let failed = |source| RecipeError::Read { path: path.to_owned(), source };
-    let mut hash = Sha256::new();
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    std::io::copy(&mut file, &mut hash).map_err(failed)?;
-    Ok(hexadecimal(hash))
 }

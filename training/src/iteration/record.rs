@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The record of two iterations: what they were started with, and which of their stages are finished.
 
 use std::path::{Path, PathBuf};

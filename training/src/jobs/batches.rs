@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pictures through a network in batches: the next batch is read and the last one written while one is computed.
 
 use crossbeam::channel::{Receiver, Sender, bounded};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a command over many pictures ends: what was done, and which pictures could not be.
 
 use std::path::Path;

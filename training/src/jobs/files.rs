@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a command over many pictures reads and writes.
 
 use std::collections::HashMap;

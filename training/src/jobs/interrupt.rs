@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Ctrl-C (or a job scheduler's SIGTERM) ends a long command at its next safe point.
 
 use std::sync::OnceLock;

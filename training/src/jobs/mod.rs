@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Long work over many pictures: what is to do, in batches, with a progress bar, until it ends or is interrupted.
 
 pub mod batches;
+pub mod claim;
 pub mod conclusion;
 pub mod files;
 pub mod interrupt;

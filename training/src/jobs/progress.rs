@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The progress bar of the long commands.
 
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The few items of a batch in a thread each.
 
 /// `work` on every item in a thread of its own; the results are in the order of the items.

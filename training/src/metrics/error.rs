@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why pictures, or sets of them, cannot be compared.
 
 use image::RgbImage;

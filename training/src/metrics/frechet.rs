@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The Fréchet distance between two sets of pictures (FID when the features are those of TensorFlow's Inception; Heusel et
 //! al. 2017).
 

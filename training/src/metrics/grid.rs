@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The grid that a network's patches leave in a picture: a line in its spectrum.
 
 use std::f64::consts::TAU;

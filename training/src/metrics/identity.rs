@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How alike are embeddings of faces? Cosine and Euclidean distance, pair by pair.
 
 use tch::{Kind, Tensor};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel distance between two sets of pictures (KID when the features are those of TensorFlow's Inception; Bińkowski et
 //! al. 2018): the squared maximum mean discrepancy under a polynomial kernel.
 

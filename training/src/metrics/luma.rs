@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The brightness of a picture, whose spectrum measures look at.
 
 use image::{Rgb, RgbImage};

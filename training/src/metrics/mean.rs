@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mean of a measure over a set of pictures, with its uncertainty.
 
 use rand::{Rng, SeedableRng};

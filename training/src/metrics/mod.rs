@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Measures of restored faces: PSNR, SSIM, sharpness, energy in octaves and the grid of patches, what pretrained networks
 //! say, and measures of whole sets.
 

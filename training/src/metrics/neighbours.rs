@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Measures of sets by nearest neighbours: precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al.
 //! 2020). Are generated pictures realistic, and do they cover all that is real?
 

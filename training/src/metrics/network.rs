@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Measures that need a pretrained network, which the user brings as a TorchScript or ONNX file.
 //!
 //! Pictures are RGB in [0, 1], `[N, 3, S, S]` float32, at the size of the evaluation: whatever the network wants done

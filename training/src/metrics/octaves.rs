@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How much of a picture's detail there is beside another's, from fine to coarse: energy in octaves of frequency.
 
 use image::RgbImage;

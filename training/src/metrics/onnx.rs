@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! ONNX networks through OpenCV's dnn module.
 
 use opencv::core::{Mat, Scalar, Vector};

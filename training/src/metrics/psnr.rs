@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Peak signal-to-noise ratio and root mean square difference of two pictures.
 
 use image::RgbImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How sharp a picture is beside another: gradient energy.
 
 use image::RgbImage;

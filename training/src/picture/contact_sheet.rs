@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A contact sheet: rows of equally large pictures under headings, each with a caption.
 
 use embedded_graphics::Drawable;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why a picture file cannot be read, written or resized.
 
 use std::path::PathBuf;

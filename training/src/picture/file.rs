@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A picture file whose changed copy keeps everything but its colours: format, grey, transparency, depth, orientation.
 
 use std::path::Path;

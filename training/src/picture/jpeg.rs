@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where the picture of a JPEG file ends (ITU-T T.81, annex B).
 
 const START_OF_IMAGE: u8 = 0xd8;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pictures of a folder, found by their names.
 
 use std::ffi::OsStr;

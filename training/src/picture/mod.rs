@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pictures: files read with clear errors, folders listed, results written whole or not at all, sizes changed.
 
 pub mod contact_sheet;
 mod error;
 mod file;
+mod grid;
 mod jpeg;
 mod listing;
 mod output;
@@ -12,6 +14,7 @@ mod resize;
 
 pub use error::PictureError;
 pub use file::PictureFile;
+pub use grid::{grid, square_grid};
 pub use listing::{
     EXTENSIONS, find, list, list_other_files, list_tree, list_unreadable, name, result_name, stem,
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Files written whole or not at all, pictures above all, and the folders that they are written to.
 
 use std::borrow::Cow;

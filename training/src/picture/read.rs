@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading a picture file, with clear errors for broken ones.
 
 use std::io::Cursor;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Resizing, and the same pixels as floats.
 
 use fast_image_resize::images::{Image, ImageRef};

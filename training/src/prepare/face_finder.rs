@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finding the faces of a photo that are good enough to train on: detection, alignment, measures of quality.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which faces a prepared data set has and why others are not in it: the journal of a running preparation, and the
 //! manifest that comes of it.
 

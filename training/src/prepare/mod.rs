@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A data set of aligned faces made from photos: found, measured, and refused where they are not good enough.
 
 mod face_finder;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A perceptual hash, by which two pictures of the same thing are found: copies that were resized, recoded or brightened.
 
 use std::fmt;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Making a data set of aligned faces: photos are examined by several threads and committed in the order of their names.
 //!
 //! The order makes the result independent of the threads: of near-duplicates it decides which comes first. It also makes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Restoring aligned face crops of any size with a network of a fixed size.
 
 use image::{Rgb32FImage, RgbImage};

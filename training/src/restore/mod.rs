@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pictures of any size restored by a network of a fixed size.
 
 mod aligned;

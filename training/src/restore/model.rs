@@ -1,9 +1,11 @@
-//! Which model restores, and how.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which model restores or generates, and how.
 
 use std::path::PathBuf;
 
 use restore_core::{
-    Checkpoint, DeviceChoice, DiffusionOptions, DiffusionRestorer, Precision, RestoreError, Sampler,
+    Checkpoint, DeviceChoice, DiffusionOptions, DiffusionRestorer, Generator, GeneratorOptions, Precision,
+    RestoreError, Sampler,
 };
 
 /// A model, and where and how exactly to run it.
@@ -52,5 +54,26 @@ impl ModelChoice {
             DiffusionOptions { device: *device, precision: Some(*precision), steps, sampler: *sampler };
         DiffusionRestorer::new(checkpoint, file, &options)
             .map_err(|source| ModelError { path: file.clone(), source })
+    }
+
+    /// A generator of `steps` sampling steps (`None`: the model's own number) and w = `guidance` of the model that was read.
+    ///
+    /// # Errors
+    /// As [`restorer`](Self::restorer), and when the guidance is less than 0.
+    pub fn generator(
+        &self,
+        checkpoint: &Checkpoint,
+        steps: Option<usize>,
+        guidance: f64,
+    ) -> Result<Generator, ModelError> {
+        let Self { file, device, precision, sampler } = self;
+        let options = GeneratorOptions {
+            device: *device,
+            precision: Some(*precision),
+            steps,
+            sampler: *sampler,
+            guidance,
+        };
+        Generator::new(checkpoint, file, &options).map_err(|source| ModelError { path: file.clone(), source })
     }
 }

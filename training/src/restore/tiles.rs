@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Restoring a picture of any size with a network of a fixed size: overlapping tiles, blended without seams.
 
 use std::f32::consts::PI;

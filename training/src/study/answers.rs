@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The CSV files that raters save from the page.
 
 use std::collections::HashMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pictures of a study: every true face with the pictures of the same name that the systems made.
 
 use std::collections::HashSet;

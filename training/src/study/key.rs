@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The key of a study: which code of the page is which face and which system.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The paper's user study (Table 3): a page that shows raters anonymous results beside the true face, and the tally of
 //! their answers.
 //!

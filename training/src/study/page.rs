@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The page that a rater opens: one HTML file with all pictures in it, which names systems and faces by codes only.
 
 use std::collections::{BTreeMap, HashSet};

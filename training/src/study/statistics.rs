@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Intervals and tests for counted choices.
 
 use rand::{Rng, SeedableRng};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Counts the answers of a study: preferences, wins between two systems, and whether raters favoured a position.
 
 use rand::{Rng, SeedableRng};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The loss of a network with a detail head: the mean by its first output, the sharp face by its second.
 
 use std::collections::BTreeMap;
@@ -144,7 +145,7 @@ impl DetailTraining {
     ) -> Result<(Tensor, Terms), TrainError> {
         let (mean, heads) = self.forward(unet, compute, faces)?;
         let loss = heads.prediction.f_sub(faces.x)?.f_abs()?.f_mean(Kind::Float)?;
-        let mut total = loss.f_mul_scalar(faces.share)?;
+        let mut total = loss.f_mul_scalar(faces.share * self.config.mean)?;
         let mut terms = Terms::default();
         let chosen: Vec<i64> =
             (0_i64..).zip(faces.on_policy).filter(|(_, on)| **on).map(|(index, _)| index).collect();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The discriminator of the adversarial term: a small patch network with spectral norm, its optimiser and its state.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! What is random in a training step: γ, ε, and which samples are seen as inference sees them.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is random in a training step: γ, ε, which samples are seen as inference sees them, and which without their class.
 
 use std::ops::Range;
 
@@ -20,13 +21,17 @@ pub(super) struct Draw {
     pub epsilon: Tensor,
     /// Whether a sample is restored as [`restore_core::Sampling::MeanDetail`] does, from x̂ in the place of x.
     pub on_policy: Vec<bool>,
+    /// Whether a sample's class is left out, so that a generator learns what pictures of no class in particular are like
+    /// (classifier-free guidance, Ho and Salimans 2022).
+    pub classless: Vec<bool>,
 }
 
-/// Where the draws come from: the run's seed, its schedule and the share of samples on policy.
+/// Where the draws come from: the run's seed, its schedule, the share of samples on policy and of those without their class.
 pub(super) struct Source<'a> {
     pub seed: u64,
     pub schedule: &'a NoiseSchedule,
     pub on_policy: f64,
+    pub classless: f64,
 }
 
 impl Source<'_> {
@@ -39,16 +44,17 @@ impl Source<'_> {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(2 * sample);
             let gamma = self.schedule.draw(&mut rng) as f32;
-            (gamma, rng.random::<f64>() < self.on_policy)
+            let mut chosen = |share| rng.random::<f64>() < share;
+            (gamma, (chosen(self.on_policy), chosen(self.classless)))
         });
-        let (gammas, on_policy) = draws.unzip();
+        let (gammas, (on_policy, classless)): (Vec<f32>, (Vec<bool>, Vec<bool>)) = draws.unzip();
         let noise = match device {
             Device::Cpu => noise_of_cpu(seed, samples.clone(), side)?,
             device => noise_of_gpu(seed, samples.clone(), side, device)?,
         };
         // Dropout alone draws from libtorch's generator.
         tch::manual_seed(torch_seed(seed, samples.start));
-        Ok(Draw { gammas, epsilon: Tensor::f_stack(&noise, 0)?, on_policy })
+        Ok(Draw { gammas, epsilon: Tensor::f_stack(&noise, 0)?, on_policy, classless })
     }
 }
 

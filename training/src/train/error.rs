@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why a training run stopped.
 
 use std::path::PathBuf;
@@ -36,6 +37,12 @@ pub enum RunError {
     /// The configuration of the checkpoint cannot be compared with the present one.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
+    /// Faces beside a generator's pictures.
+    #[error(
+        "--{0} is for a restorer; a generator (model.unet.condition) learns the pictures in --data as they are, and is looked at \
+         by what it makes of noise: leave it out"
+    )]
+    OfRestorers(&'static str),
     /// The faces to look at cannot be listed.
     #[error("--validation")]
     Validation(#[source] DatasetError),

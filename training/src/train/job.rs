@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A training run from end to end: the loop, what it shows, and what it writes.
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use super::loader::{Loader, LoaderOptions};
 use super::parallel::Group;
 use super::run::diverged::{self, Report};
 use super::run::folder::RunFolder;
+use super::run::generated::Generated;
 use super::run::log::RunLog;
 use super::run::samples::Samples;
 use super::state::LossSum;
@@ -58,8 +60,9 @@ impl TrainJob {
     }
 
     fn train(&self, group: &Group) -> Result<Outcome, RunError> {
-        let config = TrainConfig::open(&self.config)?;
-        let dataset = FaceDataset::open(&self.data, self.targets.as_deref(), config.data.balance)?;
+        let mut config = TrainConfig::open(&self.config)?;
+        let dataset = self.dataset(&config)?;
+        config.model.class_names = dataset.class_names().to_vec();
         let folder = RunFolder::new(&self.output);
         if !self.resume && folder.holds_run() {
             return Err(RunError::HoldsRun(self.output.clone()));
@@ -77,6 +80,7 @@ impl TrainJob {
             if self.resume { resume(&mut trainer, &folder, &config, group)? } else { LossSum::default() };
         let options = LoaderOptions {
             recipe: config.pair_recipe(),
+            condition: config.model.unet.condition,
             batch: config.faces_per_step(),
             share: group.share(),
             seed: config.run.seed,
@@ -84,13 +88,7 @@ impl TrainJob {
         };
         let record = if group.is_first() {
             let faces_per_step = config.faces_per_step() * group.share().count as usize;
-            let log = RunLog::open(
-                &folder,
-                faces_per_step,
-                config.detail.is_some(),
-                trainer.iterations(),
-                unlogged,
-            )?;
+            let log = RunLog::open(&folder, faces_per_step, &config, trainer.iterations(), unlogged)?;
             let samples = self.samples(&dataset, &config)?;
             let bar = progress_bar(config.run.iterations, trainer.iterations());
             Some(Record { log, samples, bar, saved: self.resume.then_some(trainer.iterations()) })
@@ -104,13 +102,38 @@ impl TrainJob {
         Ok(run.report(&loader))
     }
 
-    /// The faces to look at: those of the validation folder, or training faces.
-    fn samples(&self, training: &FaceDataset, config: &TrainConfig) -> Result<Samples, RunError> {
+    /// The training pictures, of a generator with their classes.
+    fn dataset(&self, config: &TrainConfig) -> Result<FaceDataset, RunError> {
+        let condition = config.model.unet.condition;
+        let of_restorers = [("targets", &self.targets), ("validation", &self.validation)];
+        if let Some((option, _)) = of_restorers.into_iter().find(|(_, folder)| folder.is_some())
+            && condition.generates()
+        {
+            return Err(RunError::OfRestorers(option));
+        }
+        let dataset = FaceDataset::open(&self.data, self.targets.as_deref(), config.data.balance)?;
+        Ok(dataset.for_condition(condition)?)
+    }
+
+    /// The faces to look at: those of the validation folder, or training faces; of a generator noise.
+    fn samples(&self, training: &FaceDataset, config: &TrainConfig) -> Result<Subjects, RunError> {
+        if config.model.unet.condition.generates() {
+            return Ok(Subjects::Noise(Generated::new(config)));
+        }
         let validation = |folder: &PathBuf| FaceDataset::open(folder, None, false);
         let validation =
             self.validation.as_ref().map(validation).transpose().map_err(RunError::Validation)?;
-        Ok(Samples::read(validation.as_ref().unwrap_or(training), config.evaluation.faces, config)?)
+        let dataset = validation.as_ref().unwrap_or(training);
+        Ok(Subjects::Faces(Samples::read(dataset, config.evaluation.faces, config)?))
     }
+}
+
+/// What the model is looked at by.
+enum Subjects {
+    /// Faces to restore.
+    Faces(Samples),
+    /// Noise to make pictures of.
+    Noise(Generated),
 }
 
 /// A run under way.
@@ -126,7 +149,7 @@ struct Run<'a> {
 /// What a run shows and writes.
 struct Record {
     log: RunLog,
-    samples: Samples,
+    samples: Subjects,
     bar: ProgressBar,
     /// The iteration of the last checkpoint.
     saved: Option<u64>,
@@ -205,14 +228,22 @@ impl Run<'_> {
 }
 
 impl Record {
-    /// Restores the faces looked at with the averaged weights.
+    /// Restores the faces looked at with the averaged weights, or makes pictures of the noise.
     fn look(&mut self, trainer: &Trainer, config: &TrainConfig) -> Result<(), RunError> {
-        if self.samples.count() == 0 {
+        if config.evaluation.faces == 0 {
             return Ok(());
         }
-        let model = trainer.averaged_model()?;
-        let look = self.samples.look(&model, trainer.device(), config.run.precision)?;
-        Ok(self.log.look(trainer.iterations(), &look)?)
+        let (model, iterations) = (trainer.averaged_model()?, trainer.iterations());
+        let (device, precision) = (trainer.device(), config.run.precision);
+        match &self.samples {
+            Subjects::Faces(samples) => {
+                self.log.look(iterations, &samples.look(&model, device, precision)?)?;
+            }
+            Subjects::Noise(noise) => {
+                self.log.show(iterations, &noise.look(&model, device, precision)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn save(&mut self, trainer: &Trainer, folder: &RunFolder) -> Result<(), RunError> {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Batches of training pairs, made by worker threads so that libtorch never waits.
 //!
 //! Batch `b` is always the work of worker `b mod W` and every pair draws from its own generator, so the batches of a
@@ -9,14 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, bounded};
+use image::RgbImage;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use restore_core::{RestoreError, faces_from_bytes};
+use restore_core::{Condition, RestoreError, faces_from_bytes};
 use tch::{Device, Tensor};
 
 use super::parallel::Share;
 use crate::data::dataset::FaceDataset;
-use crate::data::pair::{Pair, PairRecipe};
+use crate::data::pair::{PairError, PairRecipe};
 
 /// A loader that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,8 @@ pub enum LoaderError {
 pub struct LoaderOptions {
     /// How pairs are made.
     pub recipe: PairRecipe,
+    /// What the network is told of a picture.
+    pub condition: Condition,
     /// Pairs in a batch.
     pub batch: usize,
     /// Which part of the batches this process makes.
@@ -52,10 +56,21 @@ pub struct LoaderOptions {
     pub workers: usize,
 }
 
-/// A training batch in 8-bit pixels, `[N, S, S, 3]` each, on the CPU: a quarter of the floats to send to a GPU.
+/// A training batch in 8-bit pixels, `[N, S, S, 3]`, on the CPU: a quarter of the floats to send to a GPU.
 struct Bytes {
     targets: Tensor,
-    degraded: Tensor,
+    /// The degraded pictures of a restorer, in 8-bit pixels too.
+    degraded: Option<Tensor>,
+    /// The classes of a generator, `[N]` int64.
+    classes: Tensor,
+}
+
+/// A training picture.
+struct Sample {
+    target: RgbImage,
+    /// d(x), for a restorer.
+    degraded: Option<RgbImage>,
+    class: i64,
 }
 
 /// The endless sequence of batches.
@@ -109,7 +124,7 @@ impl Loader {
     }
 
     /// The next batch on `device`: targets and degraded inputs, each [N, 3, S, S] float in [-1, 1], S the recipe's
-    /// [`side`](PairRecipe::side).
+    /// [`side`](PairRecipe::side). For a generator the pictures and the numbers of their classes, `[N]` int64.
     ///
     /// # Errors
     /// [`LoaderError`] when the data cannot be read.
@@ -119,7 +134,11 @@ impl Loader {
         self.next += 1;
         let faces =
             |bytes: &Tensor| -> Result<_, RestoreError> { faces_from_bytes(&bytes.f_to_device(device)?) };
-        Ok((faces(&bytes.targets)?, faces(&bytes.degraded)?))
+        let told = match &bytes.degraded {
+            Some(degraded) => faces(degraded)?,
+            None => bytes.classes.f_to_device(device).map_err(RestoreError::from)?,
+        };
+        Ok((faces(&bytes.targets)?, told))
     }
 
     /// How many broken pictures were passed over so far; each was named in a warning.
@@ -143,35 +162,44 @@ impl Drop for Loader {
 
 impl Source {
     fn make_batch(&self, batch: u64) -> Result<Bytes, LoaderError> {
-        let LoaderOptions { recipe, batch: size, share, seed, .. } = &self.options;
+        let LoaderOptions { recipe, condition, batch: size, share, seed, .. } = &self.options;
         let bytes = recipe.side() as usize * recipe.side() as usize * 3 * size;
-        let (mut targets, mut degraded) = (Vec::with_capacity(bytes), Vec::with_capacity(bytes));
+        let mut targets = Vec::with_capacity(bytes);
+        let mut degraded = Vec::with_capacity(if condition.generates() { 0 } else { bytes });
+        let mut classes = Vec::with_capacity(*size);
         let first = (batch * share.count + share.rank) * *size as u64;
         for number in first..first + *size as u64 {
             let mut rng = ChaCha8Rng::seed_from_u64(*seed);
             rng.set_stream(number);
-            let pair = self.make_pair(&mut rng)?;
-            targets.extend_from_slice(pair.target.as_raw());
-            degraded.extend_from_slice(pair.degraded.as_raw());
+            let sample = self.make_sample(&mut rng)?;
+            targets.extend_from_slice(sample.target.as_raw());
+            if let Some(picture) = &sample.degraded {
+                degraded.extend_from_slice(picture.as_raw());
+            }
+            classes.push(sample.class);
         }
         let side = i64::from(recipe.side());
         let stacked = |bytes: &[u8]| -> Result<_, RestoreError> {
             Ok(Tensor::f_from_slice(bytes)?.f_view([-1, side, side, 3])?)
         };
-        Ok(Bytes { targets: stacked(&targets)?, degraded: stacked(&degraded)? })
+        Ok(Bytes {
+            targets: stacked(&targets)?,
+            degraded: if condition.generates() { None } else { Some(stacked(&degraded)?) },
+            classes: Tensor::f_from_slice(&classes).map_err(RestoreError::from)?,
+        })
     }
 
-    fn make_pair(&self, rng: &mut ChaCha8Rng) -> Result<Pair, LoaderError> {
+    fn make_sample(&self, rng: &mut ChaCha8Rng) -> Result<Sample, LoaderError> {
         let mut last = String::new();
         for _ in 0..MAX_TRIES {
             let index = self.dataset.draw(rng);
             let made = self.dataset.read(index).map_err(|error| error.to_string());
             let made = made.and_then(|(picture, target)| {
-                let pair = self.options.recipe.make(&picture, target.as_ref(), rng);
-                pair.map_err(|error| format!("{}: {error}", self.dataset.path(index).display()))
+                let sample = self.show(&picture, target.as_ref(), self.dataset.class(index), rng);
+                sample.map_err(|error| format!("{}: {error}", self.dataset.path(index).display()))
             });
             match made {
-                Ok(pair) => return Ok(pair),
+                Ok(sample) => return Ok(sample),
                 Err(error) => {
                     if self.broken.lock().unwrap_or_else(PoisonError::into_inner).insert(index) {
                         tracing::warn!("skipped: {error}");
@@ -181,5 +209,21 @@ impl Source {
             }
         }
         Err(LoaderError::Unreadable { tries: MAX_TRIES, last })
+    }
+
+    /// What the network sees of a picture.
+    fn show(
+        &self,
+        picture: &RgbImage,
+        target: Option<&RgbImage>,
+        class: i64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Sample, PairError> {
+        let LoaderOptions { recipe, condition, .. } = &self.options;
+        if condition.generates() {
+            return Ok(Sample { target: recipe.see(picture, rng)?, degraded: None, class });
+        }
+        let pair = recipe.make(picture, target, rng)?;
+        Ok(Sample { target: pair.target, degraded: Some(pair.degraded), class })
     }
 }

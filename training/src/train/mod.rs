@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A training run: its configuration, its batches, the trainer, the processes that share it, its files, and the loop.
 
 pub mod config;

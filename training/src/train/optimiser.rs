@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! AdamW (Loshchilov and Hutter 2019) and the moving average of the weights, with states that can be saved.
 
 use std::collections::BTreeMap;

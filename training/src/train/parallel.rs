@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Processes that train one model together (data-parallel), as `mpirun` starts them; with the cargo feature `mpi`.
 //!
 //! Every process has the same weights and its own [`Share`] of each batch; the gradients are averaged before each step.

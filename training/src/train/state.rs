@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The state of a training run as one safetensors file: weights, averages, moments and counters, with a checksum.
 
 use std::collections::{BTreeMap, HashMap};

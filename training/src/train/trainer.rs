@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One training run: draws γ and ε, takes the loss of Eq. 6 or 7, steps the optimiser and the moving average.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use restore_core::{Checkpoint, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet};
+use restore_core::{Checkpoint, Condition, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet};
 use tch::{Device, Kind, Tensor, nn};
 
 use super::config::{Difference, Loss, TrainConfig, differences};
@@ -134,7 +135,7 @@ impl Trainer {
                 checkpoint = checkpoint.with_coarse(Checkpoint::open(coarse)?);
             }
             if config.model.unet.detail_head {
-                checkpoint = checkpoint.with_detail_head()?;
+                checkpoint = checkpoint.with_detail_head(config.model.unet.detail_width)?;
             }
             check_network(path, &serde_json::to_value(&checkpoint.config)?, config)?;
             checkpoint.copy_to(path, &variables)?;
@@ -172,7 +173,8 @@ impl Trainer {
         self.device
     }
 
-    /// One optimiser step on clean faces `x` and their degraded versions `x_d`, [N, 3, S, S] in [-1, 1]. They go through
+    /// One optimiser step on clean faces `x` and their degraded versions `x_d`, [N, 3, S, S] in [-1, 1]; for a generator on pictures
+    /// and, in the place of `x_d`, the numbers of their classes, `[N]` int64. They go through
     /// the network `run.batch` at a time, their gradients summed in fp32 and averaged over the processes of `group`; how they
     /// are parted changes only the rounding.
     ///
@@ -181,6 +183,7 @@ impl Trainer {
     pub fn step(&mut self, x: &Tensor, x_d: &Tensor, group: &Group) -> Result<Progress, TrainError> {
         let (x, x_d) = (x.f_to_device(self.device)?, x_d.f_to_device(self.device)?);
         let draw = self.draw(&x, group.share())?;
+        let x_d = self.leave_out_classes(x_d, &draw)?;
         let (loss, terms) = match self.detail.take() {
             None => (self.backward(&x, &x_d, &draw)?, Terms::default()),
             Some(mut detail) => {
@@ -222,8 +225,18 @@ impl Trainer {
         let (count, side) = (x.size()[0] as u64, x.size()[2] as u32);
         let first = (self.iterations * share.count + share.rank) * count;
         let on_policy = self.detail.as_ref().map_or(0.0, DetailTraining::on_policy_share);
-        let source = Source { seed: self.config.run.seed, schedule: &self.schedule, on_policy };
+        let classless = self.config.class_dropout();
+        let source = Source { seed: self.config.run.seed, schedule: &self.schedule, on_policy, classless };
         source.draw(first..first + count, side, self.device)
+    }
+
+    /// The classes of a step's pictures, with that which stands for none where the draw leaves them out; x_d as it is.
+    fn leave_out_classes(&self, x_d: Tensor, draw: &Draw) -> Result<Tensor, TrainError> {
+        let Condition::Classes(count) = self.config.model.unet.condition else {
+            return Ok(x_d);
+        };
+        let left_out = Tensor::f_from_slice(&draw.classless)?.f_to_device(self.device)?;
+        Ok(x_d.f_masked_fill(&left_out, count as i64)?)
     }
 
     /// The mean loss (Eq. 6 or 7) of a step's faces and its gradients, `run.batch` faces at a time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Checks that draws follow their distribution.
 
 /// Kolmogorov-Smirnov: the largest distance to the uniform distribution's, below its 99.9 % quantile.

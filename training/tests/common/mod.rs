@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the tests of `idm` share: its program, faces from tests/data, a disk that fills up, and `kill -9`.
 #![allow(dead_code, reason = "each test file uses a part")]
 
@@ -103,6 +104,12 @@ pub fn faces(folder: &Path) -> PathBuf {
 pub const DETAIL_HEAD: [(&str, &str); 2] = [
     ("residual = true", "residual = true\ndetail_head = true"),
     ("sampler = \"ddpm\"", "sampler = \"ddpm\"\ndetail_gamma = 0.956"),
+];
+
+/// What makes the tiny configuration a generator of two classes.
+pub const GENERATOR: [(&str, &str); 2] = [
+    ("residual = true", "residual = false\ncondition = { classes = 2 }"),
+    ("[degradation]\nclean_share = 0.1\n", ""),
 ];
 
 /// The tiny configuration with some text replaced, as `folder/name`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Blur, resize and JPEG of Eq. 11 against OpenCV, which GFPGAN's implementation of it runs on.
 
 use std::path::Path;

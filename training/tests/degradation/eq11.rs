@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Eq. 11 as a whole: reproducible, drawn as the paper says, the same face at every crop size.
 
 use std::path::Path;

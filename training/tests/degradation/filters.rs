@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The filters that shrink and enlarge: drawn by their weights, recorded, in use, and off unless asked for.
 
 use std::path::Path;

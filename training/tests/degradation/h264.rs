@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! H.264 as a degradation: really coded, aligned with the clean picture, reproducible, at every size and from many threads.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Degradations: Eq. 11 as a whole, its parts against OpenCV, H.264, and the options beyond it.
 
 #[cfg(feature = "detect")]

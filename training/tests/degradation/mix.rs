@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Several recipes in one: their shares, what is drawn from each, and that nothing else changes.
 
 use rand::SeedableRng;

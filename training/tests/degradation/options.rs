@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What goes beyond Eq. 11: off by default, drawn as the recipe says, recorded, and doing what its name says.
 
 use std::path::Path;

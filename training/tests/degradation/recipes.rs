@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The recipes in training/configs/damage: what each draws, and that `idm degrade` takes them.
 
 use rand::SeedableRng;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Ringing after enlarging: drawn as the recipe says, as large as the pixels that were enlarged, the same at every crop size.
 
 use image::{Rgb, RgbImage};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sharpening before coding: drawn as the recipe says, and an unsharp mask.
 
 use image::{Rgb, Rgb32FImage, RgbImage};

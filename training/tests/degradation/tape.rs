@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Old video: every part drawn as the recipe says, and doing to a picture what its formula says.
 
 use image::{Rgb, Rgb32FImage, RgbImage};

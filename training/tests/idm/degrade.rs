@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm degrade` as its users meet it: recipes from a configuration, contact sheets, `kill -9`, a full disk.
 
 use std::path::Path;

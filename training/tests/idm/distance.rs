@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm distance` as a user runs it: figures with a closed form, the cache, broken pictures and networks, a full disk, `kill -9`.
 
 use std::ffi::OsStr;

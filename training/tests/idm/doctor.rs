@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm doctor`: everything of this machine is right, and what is missing or broken has its remedy.
 
 use std::path::Path;

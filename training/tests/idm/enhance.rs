@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm enhance` as a user runs it: the copy can take the data set's place; shards, kills and full disks change nothing.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm evaluate` as a user runs it: networks of measures, other systems' pictures, groups, reports, broken pictures, a
 //! full disk and a closed pipe. The model gives back the picture that it got, so its figures are those of its input.
 

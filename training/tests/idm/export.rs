@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm export` as a user runs it; what it writes is read by the rules that the loaders of StyleGAN2-ADA and BigGAN-PyTorch have.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm iterate` from end to end: interrupted anywhere, it makes the model of an undisturbed run; and what it reports.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The commands of `idm` as their users meet them; `bench` needs the machine for itself, `study` a browser, and `train` has
 //! tests of its own.
 
@@ -9,6 +10,7 @@ mod doctor;
 mod enhance;
 mod evaluate;
 mod export;
+mod generate;
 mod iterate;
 mod pack;
 mod pictures;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm pack`: a smaller file of the same model, and one between two models.
 
 use restore_core::Checkpoint;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm degrade`, `idm restore` and `idm evaluate` on real faces, with networks whose answer is known: an untrained
 //! one gives x0 = 0, mid-grey, or, when it is residual, the picture that it got.
 

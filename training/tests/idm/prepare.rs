@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm prepare` on photos made of the portraits in tests/data: what it keeps and refuses, its manifest, and that neither
 //! threads nor `kill -9` nor a full disk change the result.
 

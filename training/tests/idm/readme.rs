@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The walk through every command in training/README.md, as it is printed there.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Networks of measures: tiny ones of known effect, as TorchScript and as ONNX, and what is said of unusable ones.
 
 use std::path::{Path, PathBuf};

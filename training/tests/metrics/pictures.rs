@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! PSNR and SSIM against scikit-image, the bootstrap interval and the Fréchet distance against closed forms and scipy,
 //! precision and recall against a count by hand.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Measures of whole sets against formulas written out in loops, counts by hand, and what statistics says of them.
 
 use rand::SeedableRng;

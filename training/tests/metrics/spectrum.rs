@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Octaves and grid against numpy and scipy, and against closed forms of waves and noise.
 
 use std::f64::consts::TAU;

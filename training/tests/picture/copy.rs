@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A picture file's changed copy: what changed is the colours, and nothing else of the file.
 
 use std::path::{Path, PathBuf};

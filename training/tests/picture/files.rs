@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Picture files: what is wrong with one is said, writing is all or nothing, resizing neither aliases nor shifts.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tiles: with networks whose effect is known, a picture of any size gets exactly that effect, and no seam shows.
 
 use std::path::Path;

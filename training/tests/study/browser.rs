@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Raters at work in Chromium, with real key presses and clicks, on the page as a file.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A small study on real faces, whose pictures tell their system by their tint.
 
 use std::ffi::OsStr;

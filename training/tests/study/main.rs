@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm study`: what is in the page and its key, a rater's work in a real browser (with the cargo feature
 //! browser-tests), and the tally.
 

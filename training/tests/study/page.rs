@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The page and its key, without a browser.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `--tally` makes of files of answers.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm train` for a network with a detail head: what it needs, what it makes, and that the detail is one.
 
 use std::ffi::OsStr;

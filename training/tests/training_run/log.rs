@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a run tells about itself: the look at fixed faces, the TensorBoard file, and that all logs say the same.
 
 use std::collections::BTreeMap;

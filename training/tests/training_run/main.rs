@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm train`: what it starts from, a run from end to end, what it tells about itself, and what survives a kill.
 
 #[path = "../common/mod.rs"]

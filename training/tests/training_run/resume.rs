@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm train` after `kill -9`, with damaged states and on a full disk: nothing is lost but time.
 
 use std::ffi::{OsStr, OsString};
@@ -7,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use restore_core::Checkpoint;
 
 use crate::common::{
-    DETAIL_HEAD, faces, failed, idm, idm_on_small_disk, kill_9_when, names, succeeded, text, tiny_config,
+    DETAIL_HEAD, GENERATOR, faces, failed, idm, idm_on_small_disk, kill_9_when, names, succeeded, text,
+    tiny_config,
 };
 
 /// A run of the tiny network on the faces of tests/data.
@@ -79,7 +81,10 @@ fn damage(path: &Path) {
 
 fn assert_same_run(whole: &Path, parts: &Path) {
     assert_eq!(metrics(whole), metrics(parts));
-    assert!(read(&whole.join("validation.csv")) == read(&parts.join("validation.csv")));
+    // A generator has none.
+    if whole.join("validation.csv").exists() {
+        assert!(read(&whole.join("validation.csv")) == read(&parts.join("validation.csv")));
+    }
     let samples = names(&whole.join("samples"));
     assert!(samples.len() > 1 && samples == names(&parts.join("samples")), "{samples:?}");
     for file in samples {
@@ -115,7 +120,12 @@ fn survives_kills(precision: &str, more: &[(&str, &str)]) {
     let mut changes = SHORT[1..].to_vec();
     changes.push(("batch = 8", &batch));
     changes.extend(more);
-    let training = Training::new(&changes);
+    goes_on_after_kills(&Training::new(&changes));
+}
+
+/// [`survives_kills`] of a run.
+#[track_caller]
+fn goes_on_after_kills(training: &Training) {
     let (whole, parts) = (training.run_folder("whole"), training.run_folder("parts"));
     succeeded(&training.run(&whole, &[]));
 
@@ -168,6 +178,24 @@ fn kills_change_nothing_in_bf16() {
 fn kills_change_nothing_with_a_discriminator() {
     let detail = "[detail]\nwindow = 48\n[detail.adversarial]\nfrom = 9\nchannels = 8\n[optimiser]";
     survives_kills("fp32", &[DETAIL_HEAD[0], DETAIL_HEAD[1], ("[optimiser]", detail)]);
+}
+
+/// The draw of which pictures are seen without their class is the run's, too.
+#[test]
+fn kills_change_nothing_for_a_generator() {
+    let classes = "batch = 2\nprecision = \"fp32\"\nclass_dropout = 0.3";
+    let mut changes = SHORT[1..].to_vec();
+    changes.extend(GENERATOR);
+    changes.push(("batch = 8", classes));
+    let training = Training::new(&changes);
+    for (class, face) in [("a", "0.png"), ("a", "1.png"), ("b", "2.png"), ("b", "3.png"), ("b", "4.png")] {
+        let folder = training.data.join(class);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::rename(training.data.join(face), folder.join(face)).unwrap();
+    }
+    goes_on_after_kills(&training);
+    let model = Checkpoint::open(&training.run_folder("parts").join("model.safetensors")).unwrap();
+    assert_eq!(model.config.class_names, ["a", "b"]);
 }
 
 #[test]

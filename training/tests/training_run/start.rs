@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `idm train` starts from: another model by `--init`, and weights or a learning rate that it diverges with.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `idm train` from end to end: it learns, resumes to the same bits, and says what is wrong.
 
 use std::ffi::OsStr;

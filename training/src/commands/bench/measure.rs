@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a benchmark compares with: the median time of a call, the machine's own convolution peak, the memory it took.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The speed of restoring faces.
 
 use std::path::Path;
@@ -8,7 +9,7 @@ use restore_core::{Checkpoint, DiffusionOptions, DiffusionRestorer, Restorer, Sa
 use tch::{Device, Kind, Tensor};
 
 use super::measure::{convolution_peak, median, repeat};
-use super::{BenchArgs, Speed};
+use super::{BenchArgs, Speed, print_cost};
 
 /// Measures the restoration of faces of noise by `checkpoint`; `path` is for messages.
 pub fn run(args: &BenchArgs, mut checkpoint: Checkpoint, path: &Path) -> Result<()> {
@@ -53,18 +54,13 @@ pub fn run(args: &BenchArgs, mut checkpoint: Checkpoint, path: &Path) -> Result<
     let peak = peak_before.max(convolution_peak(device, precision.kind(), args.seconds / 4.0)?);
 
     let step_flops = restorer.flops(size) as f64;
-    let steps = (batch * args.steps.unwrap_or(1)) as f64;
+    let steps = args.steps.unwrap_or(1);
     let way = match own {
         Sampling::MeanDetail { .. } => "the mean once, the detail once".to_owned(),
         Sampling::Steps { steps, .. } => format!("{steps} steps"),
     };
     println!("face        {size}×{size}, batch {batch}, {way}");
-    println!("work        {:.2} GFLOP a step and face", step_flops / 1e9);
-    println!(
-        "time        {:.1} ms a step and face, {:.1} ms a face",
-        seconds / steps * 1e3,
-        seconds / batch as f64 * 1e3
-    );
+    print_cost("face", step_flops, seconds, steps, batch);
     if two_steps.is_some() {
         let two = median_of(1);
         println!(
@@ -73,6 +69,6 @@ pub fn run(args: &BenchArgs, mut checkpoint: Checkpoint, path: &Path) -> Result<
             seconds / two
         );
     }
-    Speed { device, precision, achieved: step_flops * steps / seconds, peak }.print();
+    Speed { device, precision, achieved: step_flops * (batch * steps) as f64 / seconds, peak }.print();
     Ok(())
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The speed of training.
 
 use std::time::{Duration, Instant};
@@ -78,29 +79,36 @@ struct Step {
 enum Batches {
     /// Degraded pictures, made by threads during the steps before.
     Loaded(Loader),
-    /// The same noise each time.
+    /// The same noise each time, beside noise or the first class.
     Noise(Tensor, Tensor),
 }
 
 impl Batches {
     fn open(args: &BenchArgs, config: &TrainConfig) -> Result<Self> {
-        let recipe = config.pair_recipe();
+        let (recipe, condition) = (config.pair_recipe(), config.model.unet.condition);
         let Some(folder) = &args.data else {
             let (count, side) = (config.faces_per_step() as i64, i64::from(recipe.side()));
             let noise = || -> Result<Tensor> {
                 let noise = Tensor::f_rand([count, 3, side, side], (Kind::Float, Device::Cpu))?;
                 Ok(noise.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?)
             };
-            return Ok(Self::Noise(noise()?, noise()?));
+            let told = if condition.generates() {
+                Tensor::f_zeros([count], (Kind::Int64, Device::Cpu))?
+            } else {
+                noise()?
+            };
+            return Ok(Self::Noise(noise()?, told));
         };
         let options = LoaderOptions {
             recipe,
+            condition,
             batch: config.faces_per_step(),
             share: Share::WHOLE,
             seed: config.run.seed,
             workers: args.workers,
         };
         let dataset = FaceDataset::open(folder, None, config.data.balance)
+            .and_then(|dataset| dataset.for_condition(condition))
             .with_context(|| format!("cannot train on {}", folder.display()))?;
         Ok(Self::Loaded(Loader::start(dataset, &options, 0)))
     }

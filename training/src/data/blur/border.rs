@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The border of a picture under a kernel: mirrored without repeating the edge pixel.
 
 use image::Rgb32FImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Gaussian kernels, isotropic or along rotated axes. `libm` computes exp, sin and cos with the same last bit on every
 //! machine, which the system's mathematics library does not promise.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Blur of RGB float pictures by a kernel, with reflect-101 border.
 
 mod border;

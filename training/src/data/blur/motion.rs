@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Motion blur: the kernel of a camera that moves along a straight line at constant speed while the shutter is open.
 
 use super::{Kernel, normalised};

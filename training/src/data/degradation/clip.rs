@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A short clip made by moving a still smoothly.
 
 use image::{Rgb, Rgb32FImage};

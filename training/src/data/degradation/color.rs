@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! GFPGAN's changes of colour on x_d: a shift, grey, and brightness, contrast, saturation and hue in random order.
 
 use image::Rgb32FImage;

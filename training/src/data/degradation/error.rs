@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can go wrong when a degradation is read, drawn or applied.
 
 use crate::picture::PictureError;

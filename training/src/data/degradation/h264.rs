@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! H.264 as a degradation: a clip of the moving still is coded and decoded, and one frame of it kept.
 
 use image::RgbImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! JPEG by a real encoder and decoder.
 
 use image::codecs::jpeg::JpegDecoder;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Several recipes in one, each for a share of the pictures.
 
 use rand::Rng;

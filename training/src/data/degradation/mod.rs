@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The degradation of Eq. 11, x_d = JPEG_q((x ⊛ k_σ)↓r + n_δ), enlarged to the size of x, and options that go beyond it.
 //!
 //! [`Degradation`] is the recipe (ranges), [`DegradationParams`] one draw from it. Everything that is random in a

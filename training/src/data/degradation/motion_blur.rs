@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Motion blur as an option of the recipe.
 
 use rand::Rng;

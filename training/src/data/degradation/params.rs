@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One draw from a recipe, and what it does to a picture.
 
 use image::RgbImage;

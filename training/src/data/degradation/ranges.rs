@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Ranges `[low, high]` and probabilities of a recipe: their checks and uniform draws from them.
 
 use std::fmt::Debug;

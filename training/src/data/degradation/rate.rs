@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! How many bits H.264 may spend on a clip.
 
 use serde::{Deserialize, Serialize};

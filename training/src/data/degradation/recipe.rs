@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The recipe: ranges from which every picture's parameters are drawn.
 
 use rand::{Rng, SeedableRng};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Resizing by a [`Filter`] along rows, then columns, of a picture that may have moved. The sums have a fixed order.
 
 use image::Rgb32FImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The ringing of a sharp low-pass filter after enlarging, as an option of the recipe.
 
 use image::Rgb32FImage;

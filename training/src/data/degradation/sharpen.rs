@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sharpening of the small picture before it is coded, as cameras and phones do it, as an option of the recipe.
 
 use image::Rgb32FImage;

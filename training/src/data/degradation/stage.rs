@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! One blur, down-sampling, noise and coding: the whole of Eq. 11, or a link of a longer chain.
 
 use image::{Rgb32FImage, RgbImage};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Each part of a recipe alone at rising strength, for people to look at.
 
 use super::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! H.264 by x264 through GStreamer: frames in, one decoded frame out.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sharp things over a face, drawn on a target and on its degraded input alike: captions, glasses, microphones, pointers.
 //!
 //! A face in a video is often soft where what lies over it is sharp, since it was drawn later. A network that has seen only

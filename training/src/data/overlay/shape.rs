@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Shapes by their distance: how much of each pixel they cover.
 
 use super::text::Line;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Letters as strokes: a line of text that nobody reads.
 
 use rand::Rng;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table `[detail]`: how the detail head of a network is trained.
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ pub struct DetailConfig {
     /// x̂ the mean that the coarse network makes of x_d. The others have γ drawn from the schedule and x_t made of x, so that
     /// the model goes on being one that can be sampled in steps.
     pub share: f64,
+    /// Weight of the loss of the prediction. The features are shared: with more of it they stay the mean's, and detail is left to what
+    /// only the sharp face has.
+    pub mean: f64,
     /// Weight of |y − x|, y the sharp face, beside the loss of the prediction itself.
     pub pixel: f64,
     /// Weight of a perceptual distance between y and x, by the TorchScript network that `idm train --perceptual` names.
@@ -27,7 +31,7 @@ pub struct DetailConfig {
 
 impl Default for DetailConfig {
     fn default() -> Self {
-        Self { share: 0.8, pixel: 1.0, perceptual: 0.0, window: 192, adversarial: None }
+        Self { share: 0.8, mean: 1.0, pixel: 1.0, perceptual: 0.0, window: 192, adversarial: None }
     }
 }
 
@@ -61,6 +65,7 @@ impl DetailConfig {
             if ok { Ok(()) } else { Err(ConfigError::Range { field, value, expected }) }
         };
         check((0.0..=1.0).contains(&self.share), "detail.share", self.share, "in [0, 1]")?;
+        check(self.mean > 0.0, "detail.mean", self.mean, "above 0")?;
         check(self.pixel >= 0.0, "detail.pixel", self.pixel, "0 or more")?;
         check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
         let side = config.pair_recipe().side();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where two configurations differ, for a run that goes on from weights made with another one.
 
 use std::fmt;
@@ -72,6 +73,7 @@ mod tests {
     fn model() -> ModelConfig {
         ModelConfig {
             crop_size: 512,
+            class_names: Vec::new(),
             unet: UNetConfig::fast(),
             diffusion: DiffusionConfig::default(),
             inference: InferenceConfig::default(),

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The TOML file of a training run: model, degradation, optimiser, schedule, evaluation.
 
 mod detail;
 mod differences;
+mod generator;
 mod parse;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +52,23 @@ pub enum ConfigError {
         "configuration: model.unet.detail_head and the table [detail] go together; add the other or leave both out"
     )]
     DetailHead,
+    /// The degradation of a generator's pictures.
+    #[error(
+        "configuration: {key} is for pairs of a degraded face and the clean one; a generator (model.unet.condition) learns whole \
+         pictures as they are: leave it out"
+    )]
+    OfRestorers {
+        /// The key or table.
+        key: &'static str,
+    },
+    /// Names that come from the data.
+    #[error("configuration: model.class_names come from the folders of the data; leave them out")]
+    ClassNames,
+    /// Classes left out where there are none.
+    #[error(
+        "configuration: run.class_dropout is for classes; set model.unet.condition = {{ classes = N }}, or leave it out"
+    )]
+    NoClasses,
     /// The model does not fit together.
     #[error(transparent)]
     Model(#[from] restore_core::RestoreError),
@@ -155,6 +174,10 @@ pub struct RunConfig {
     /// Probability of mirroring a face.
     #[serde(default = "default_flip")]
     pub flip: f64,
+    /// Probability of leaving out the class of a generator's picture, so that the model can be sampled without one and with guidance
+    /// (Ho and Salimans 2022); `None` is 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_dropout: Option<f64>,
     /// Decay of the moving average of the weights, which is the model that is saved.
     #[serde(default = "default_ema")]
     pub ema: f64,
@@ -223,6 +246,7 @@ impl TrainConfig {
         self.model.validate()?;
         self.data.validate(&self.model)?;
         self.degradation.validate()?;
+        self.validate_generator()?;
         let check = |ok: bool, field, value: f64, expected| {
             if ok { Ok(()) } else { Err(ConfigError::Range { field, value, expected }) }
         };

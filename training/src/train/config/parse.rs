@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! TOML to a configuration, with the line, the whole key and a suggestion for what cannot be understood.
 
 use std::fmt;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The batch at which a run diverged, as pictures to look at.
 
 use image::RgbImage;
@@ -36,8 +37,8 @@ pub struct Report<'a> {
     pub gammas: &'a [f32],
 }
 
-/// Writes the pairs, [N, 3, S, S] in [-1, 1], as `00-target.png` and `00-degraded.png` to the run's folder
-/// `diverged/ITERATION`, beside the report in `batch.json`. Returns that folder's name, which among several processes
+/// Writes the pairs, [N, 3, S, S] in [-1, 1], as `00-target.png` and `00-degraded.png` (where those are faces and no classes of a
+/// generator) to the run's folder `diverged/ITERATION`, beside the report in `batch.json`. Returns that folder's name, which among several processes
 /// ends in the number of this one.
 ///
 /// # Errors
@@ -56,7 +57,8 @@ pub fn save(
     let output = folder.file("diverged").join(name);
     picture::prepare_output_folder(&output)?;
     let side = targets.size()[2] as u32;
-    for (kind, faces) in [("target", targets), ("degraded", degraded)] {
+    let kinds = [("target", targets), ("degraded", degraded)].into_iter();
+    for (kind, faces) in kinds.filter(|(_, faces)| faces.dim() == 4) {
         let pictures =
             faces_to_rgb8(faces)?.into_iter().filter_map(|bytes| RgbImage::from_raw(side, side, bytes));
         for (index, face) in pictures.enumerate() {

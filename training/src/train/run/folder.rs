@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The folder of a training run: where its files are, and the order in which a checkpoint is written.
 //!
 //! The model is written before the state, and the state before it is kept. A run that is killed at any moment, or that

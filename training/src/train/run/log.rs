@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a run tells about itself: `metrics.csv`, `validation.csv`, a TensorBoard event file, `loss.png` and sample grids.
 
 use std::time::{Duration, Instant};
+
+use image::RgbImage;
 
 use super::folder::RunFolder;
 use super::loss_plot::{self, PlotError};
@@ -9,6 +12,7 @@ use super::table::{MetricsTable, TableError};
 use super::tensorboard::{self, EventFile, EventsError};
 use crate::picture::{self, PictureError};
 use crate::train::Terms;
+use crate::train::config::TrainConfig;
 use crate::train::state::LossSum;
 use crate::train::trainer::Progress;
 
@@ -47,7 +51,8 @@ const VALIDATION: [&str; 5] = ["iteration", "psnr_input", "psnr", "ssim_input", 
 pub struct RunLog {
     folder: RunFolder,
     metrics: MetricsTable,
-    validation: MetricsTable,
+    /// A generator's pictures have no truth to be compared with.
+    validation: Option<MetricsTable>,
     events: EventFile,
     faces_per_step: u64,
     has_terms: bool,
@@ -68,25 +73,28 @@ pub struct Line {
 
 impl RunLog {
     /// Opens the log of a run that has done `iterations`, and cuts off what an earlier process wrote beyond that: the
-    /// files are then as if the run had never stopped. `unlogged` are the losses that the next line begins with; with `has_terms` the
-    /// metrics have the terms of a detail head's loss.
+    /// files are then as if the run had never stopped. `unlogged` are the losses that the next line begins with.
     ///
     /// # Errors
     /// [`RunLogError`].
     pub fn open(
         folder: &RunFolder,
         faces_per_step: usize,
-        has_terms: bool,
+        config: &TrainConfig,
         iterations: u64,
         unlogged: LossSum,
     ) -> Result<Self, RunLogError> {
+        let has_terms = config.detail.is_some();
+        let restores = !config.model.unet.condition.generates();
+        let validation =
+            restores.then(|| MetricsTable::open(&folder.file("validation.csv"), &VALIDATION, iterations));
         let mut columns = METRICS.to_vec();
         if has_terms {
             columns.extend(TERMS);
         }
         Ok(Self {
             metrics: MetricsTable::open(&folder.file("metrics.csv"), &columns, iterations)?,
-            validation: MetricsTable::open(&folder.file("validation.csv"), &VALIDATION, iterations)?,
+            validation: validation.transpose()?,
             events: EventFile::open(&folder.file(tensorboard::FILE_NAME), iterations)?,
             folder: folder.clone(),
             faces_per_step: faces_per_step as u64,
@@ -139,9 +147,13 @@ impl RunLog {
         ];
         if self.has_terms {
             let Terms { pixel, perceptual, adversarial, discriminator } = self.unlogged.terms;
-            let names =
-                ["train/pixel", "train/grid", "train/perceptual", "train/adversarial", "train/discriminator"];
-            for (name, sum) in names.into_iter().zip([pixel, perceptual, adversarial, discriminator]) {
+            let sums = [
+                ("train/pixel", pixel),
+                ("train/perceptual", perceptual),
+                ("train/adversarial", adversarial),
+                ("train/discriminator", discriminator),
+            ];
+            for (name, sum) in sums {
                 let mean = sum / self.unlogged.count as f64;
                 values.push(format!("{mean:.6}"));
                 scalars.push((name, mean));
@@ -154,23 +166,34 @@ impl RunLog {
         Ok(Some(Line { loss, rate }))
     }
 
-    /// Writes down what the model makes of the faces looked at: `samples/000500.png`, a line of `validation.csv`, events.
+    /// Writes down what the model makes of the faces looked at: a line of `validation.csv`, events, and [their
+    /// grid](Self::show).
     ///
     /// # Errors
     /// [`RunLogError`], for example with a full disk.
     pub fn look(&mut self, iteration: u64, look: &Look) -> Result<(), RunLogError> {
-        let samples = self.folder.file("samples");
-        picture::prepare_output_folder(&samples)?;
-        picture::write(&samples.join(format!("{iteration:06}.png")), &look.grid)?;
         let scalars = [
             ("validation/psnr_input", look.input.psnr),
             ("validation/psnr", look.output.psnr),
             ("validation/ssim_input", look.input.ssim),
             ("validation/ssim", look.output.ssim),
         ];
-        self.validation.append(iteration, &scalars.map(|(_, value)| format!("{value:.4}")))?;
+        if let Some(validation) = &mut self.validation {
+            validation.append(iteration, &scalars.map(|(_, value)| format!("{value:.4}")))?;
+        }
         self.events.scalars(iteration, &scalars)?;
-        self.events.picture(iteration, "samples", &look.grid)?;
+        self.show(iteration, &look.grid)
+    }
+
+    /// Writes down the pictures looked at: `samples/000500.png` and an event.
+    ///
+    /// # Errors
+    /// [`RunLogError`], for example with a full disk.
+    pub fn show(&mut self, iteration: u64, grid: &RgbImage) -> Result<(), RunLogError> {
+        let samples = self.folder.file("samples");
+        picture::prepare_output_folder(&samples)?;
+        picture::write(&samples.join(format!("{iteration:06}.png")), grid)?;
+        self.events.picture(iteration, "samples", grid)?;
         // The look's time is none of the training's.
         (self.since, self.counted, self.waited) = (Instant::now(), 0, Duration::ZERO);
         Ok(())

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! `loss.png`: the loss of a run over its iterations, and the learning rate below it.
 
 use std::ops::Range;

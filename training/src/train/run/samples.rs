@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! The look at a model during its training: some faces that stay the same, restored with the averaged weights.
 
 use std::path::Path;
 
-use image::{GenericImage, Rgb, RgbImage};
+use image::RgbImage;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use restore_core::{
@@ -68,12 +69,10 @@ pub struct Quality {
     pub ssim: f64,
 }
 
-/// Largest side of a face in the grid in pixels, which bounds the files of a run at 512×512.
-const LARGEST_CELL: u32 = 256;
+/// Largest side of a picture in the grid in pixels, which bounds the files of a run at 512×512.
+pub(super) const LARGEST_CELL: u32 = 256;
 /// Files tried for one face before it is left out.
 const MAX_TRIES: usize = 8;
-/// White pixels between two faces of the grid.
-const GAP: u32 = 4;
 
 impl Samples {
     /// Takes `count` pictures spread evenly over `dataset` (fewer when it has fewer), each whole and degraded by the
@@ -129,10 +128,7 @@ impl Samples {
         device: Device,
         precision: Precision,
     ) -> Result<Look, SamplesError> {
-        let device = match device {
-            Device::Cuda(index) => DeviceChoice::Cuda(index),
-            _ => DeviceChoice::Cpu,
-        };
+        let device = choice(device);
         let options = DiffusionOptions { device, precision: Some(precision), ..DiffusionOptions::default() };
         let restorer = DiffusionRestorer::new(model, Path::new("of the run"), &options)?;
         let inputs: Vec<&[u8]> = self.pairs.iter().map(|pair| pair.degraded.as_raw().as_slice()).collect();
@@ -149,16 +145,19 @@ impl Samples {
 
     fn grid(&self, outputs: &[RgbImage]) -> Result<RgbImage, PictureError> {
         let side = self.pairs.first().map_or(0, |pair| pair.target.width()).min(LARGEST_CELL);
-        let extent = |cells: usize| cells as u32 * (side + GAP) + GAP;
-        let mut grid = RgbImage::from_pixel(extent(outputs.len()), extent(3), Rgb([255; 3]));
-        for (column, (pair, output)) in self.pairs.iter().zip(outputs).enumerate() {
-            for (row, face) in [&pair.degraded, output, &pair.target].into_iter().enumerate() {
-                let cell = picture::resize_antialiased(face, side, side)?;
-                // It fits: the grid has the room of these cells.
-                let _ = grid.copy_from(&cell, extent(column), extent(row));
-            }
-        }
-        Ok(grid)
+        let inputs = self.pairs.iter().map(|pair| &pair.degraded);
+        let rows = inputs.chain(outputs).chain(self.pairs.iter().map(|pair| &pair.target));
+        let cells: Vec<RgbImage> =
+            rows.map(|face| picture::resize_antialiased(face, side, side)).collect::<Result<_, _>>()?;
+        Ok(picture::grid(&cells, outputs.len()))
+    }
+}
+
+/// The choice of a device that is in use.
+pub(super) fn choice(device: Device) -> DeviceChoice {
+    match device {
+        Device::Cuda(index) => DeviceChoice::Cuda(index),
+        _ => DeviceChoice::Cpu,
     }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A CSV file that grows by a line an iteration, and can be cut back to an earlier one.
 
 use std::fs::{File, OpenOptions};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! A TensorBoard event file: scalars and pictures by iteration.
 //!
 //! The format is TensorFlow's `event.proto` and `summary.proto` (the few fields that TensorBoard shows) in records of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Colours of less width than the luma.
 
 use image::Rgb32FImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two fields of a frame, and what a de-interlacer makes of them.
 
 use image::Rgb32FImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Noise of a tape: streaks along the lines.
 
 use image::Rgb32FImage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Ringing of a composite signal: an edge in a line has echoes to its right.
 
 use image::Rgb32FImage;

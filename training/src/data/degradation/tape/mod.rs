@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! What analogue video does to a picture, as an option of the recipe: two fields, narrow colours, ringing and noise along the
 //! lines, then what a de-interlacer leaves. Lines are the rows of the small picture, before it is coded.
 

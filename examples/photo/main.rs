@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 //! Restores every face of a photo, or of a folder of them, with the library crates, without GStreamer.
 //!
 //! `cargo run --release -p facerestore-examples --bin photo -- IN.jpg OUT.png`
+
+mod cli;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,32 +11,21 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use face_detect::{DETECTOR_FILE, PasteOptions};
-use face_restore::{PhotoFinder, PhotoReport, PhotoRestorer, RgbPicture, every_face};
-use opencv::core::{Mat, Vector};
-use opencv::prelude::*;
-use opencv::{imgcodecs, imgproc};
-use restore_core::{DiffusionOptions, DiffusionRestorer};
+use face_restore::{FramePixels, PhotoFinder, PhotoReport, PhotoRestorer, RgbPicture, every_face};
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use restore_core::{DiffusionOptions, DiffusionRestorer, MODEL_FILE, shipped};
 
-/// Restore the faces of a photo, or of all photos in a folder.
-#[derive(Debug, Parser)]
-struct Cli {
-    /// The photo, in any format that OpenCV reads, or a folder of them
-    input: PathBuf,
-    /// The restored photo, whose format follows from the name; or the folder for the restored photos, named as they are
-    output: PathBuf,
-    /// Folder of the model and the detector
-    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../models"))]
-    models: PathBuf,
-    /// 0 leaves the photo as it is, 1 shows the model's faces
-    #[arg(long, value_name = "0..1", default_value_t = 1.0)]
-    strength: f32,
-}
+use crate::cli::Cli;
+
+/// Of JPEG files that are written.
+const JPEG_QUALITY: u8 = 95;
 
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
-    let model = cli.models.join("facerestore-fast.safetensors");
-    let network = DiffusionRestorer::open(&model, &DiffusionOptions::default())?;
-    let finder = PhotoFinder::open(&cli.models.join(DETECTOR_FILE), every_face())?;
+    let file = |name| cli.models.as_ref().map_or_else(|| shipped(name), |folder| Ok(folder.join(name)));
+    let network = DiffusionRestorer::open(&file(MODEL_FILE)?, &DiffusionOptions::default())?;
+    let finder = PhotoFinder::open(&file(DETECTOR_FILE)?, every_face())?;
     let paste = PasteOptions { strength: cli.strength, ..PasteOptions::default() };
     let mut restorer = PhotoRestorer::new(finder, &network, paste);
     let mut restore = |input: &Path, output: &Path| -> Result<()> {
@@ -74,8 +66,7 @@ fn photos(folder: &Path, output: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
     ensure!(folder.canonicalize()? != output.canonicalize()?, "{} would be overwritten", folder.display());
     let entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
-    let is_photo =
-        |path: &Path| path.to_str().is_some_and(|name| imgcodecs::have_image_reader(name).unwrap_or(false));
+    let is_photo = |path: &Path| ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled());
     let photos = entries.iter().filter(|entry| is_photo(&entry.path()));
     let mut names: Vec<PathBuf> = photos.map(|entry| entry.file_name().into()).collect();
     ensure!(!names.is_empty(), "no pictures in {}", folder.display());
@@ -83,21 +74,26 @@ fn photos(folder: &Path, output: &Path) -> Result<Vec<PathBuf>> {
     Ok(names)
 }
 
+/// The photo upright, as its EXIF orientation says.
 fn read(path: &Path) -> Result<RgbPicture> {
-    let name = path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))?;
-    let bgr = imgcodecs::imread(name, imgcodecs::IMREAD_COLOR)?;
-    ensure!(!bgr.empty(), "{} is missing or not a picture that OpenCV reads", path.display());
-    let mut rgb = Mat::default();
-    imgproc::cvt_color_def(&bgr, &mut rgb, imgproc::COLOR_BGR2RGB)?;
-    Ok(RgbPicture::from_bytes(rgb.cols() as u32, rgb.rows() as u32, rgb.data_bytes()?)?)
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    let mut decoder = reader.with_context(|| format!("cannot read {}", path.display()))?.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let mut photo = DynamicImage::from_decoder(decoder)?;
+    photo.apply_orientation(orientation);
+    let photo = photo.into_rgb8();
+    Ok(RgbPicture::from_bytes(photo.width(), photo.height(), &photo)?)
 }
 
 fn write(path: &Path, photo: &RgbPicture) -> Result<()> {
-    use face_restore::FramePixels;
-
-    let name = path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))?;
     let (width, height) = photo.size();
-    let bgr = photo.shrunk_bgr(width, height)?;
-    ensure!(imgcodecs::imwrite(name, &bgr, &Vector::new())?, "cannot write {}", path.display());
-    Ok(())
+    let photo = RgbImage::from_raw(width, height, photo.bytes()?.to_vec()).context("a photo of no size")?;
+    let write = || match ImageFormat::from_path(path)? {
+        ImageFormat::Jpeg => {
+            let file = std::fs::File::create(path)?;
+            photo.write_with_encoder(JpegEncoder::new_with_quality(file, JPEG_QUALITY))
+        }
+        format => photo.save_with_format(path, format),
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
