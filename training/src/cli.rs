@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use crate::commands::prepare;
 use crate::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, generate, iterate, pack, restore, study, train,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, restore, study,
+    train,
 };
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -36,6 +37,7 @@ pub enum Command {
     Evaluate(Box<evaluate::EvaluateArgs>),
     Distance(distance::DistanceArgs),
     Study(study::StudyArgs),
+    Export(export::ExportArgs),
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak
     Bench(bench::BenchArgs),

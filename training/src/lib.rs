@@ -2,7 +2,7 @@
 //! How does the network learn? Degradations, training, evaluation; the program `idm`.
 //!
 //! One room for each purpose, from the bottom up: [`seed`], `digest` and [`picture`]; [`jobs`], [`data`] and [`metrics`]; [`restore`], [`generate`], and
-//! `prepare`, which needs OpenCV; [`evaluate`]; [`train`], [`study`] and [`distance`]; [`iteration`]; [`doctor`]. A room uses those before it
+//! `prepare`, which needs OpenCV; [`evaluate`]; [`train`], [`study`], [`distance`] and [`export`]; [`iteration`]; [`doctor`]. A room uses those before it
 //! alone. The [`commands`] take the command line apart and know all rooms; no room knows of them.
 
 pub mod cli;
@@ -12,6 +12,7 @@ mod digest;
 pub mod distance;
 pub mod doctor;
 pub mod evaluate;
+pub mod export;
 pub mod generate;
 pub mod iteration;
 pub mod jobs;

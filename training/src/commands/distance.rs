@@ -48,7 +48,7 @@ pub struct DistanceArgs {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(16..=4096))]
     size: u32,
     /// Pairs of sets to draw for the standard error of the Fréchet distance, 2 or more, or 0 for none. Each takes as long as
-    /// the distance itself: some 10 seconds for features of 2048 numbers
+    /// the distance itself
     #[arg(long, value_name = "N", default_value_t = RESAMPLES)]
     resamples: usize,
     /// Write all figures to this file (JSON)

@@ -10,8 +10,8 @@ use restore_core::{InferenceConfig, Sampler, Sampling, device_name};
 
 use super::restorer_args::{ComputeArgs, share};
 use crate::evaluate::{
-    Evaluation, Gallery, Groups, MetricNetworks, ModelRun, ModelRuns, PairSource, Pictures, Report,
-    ReportHead, RestoredFolder, ShownFace, markdown, page,
+    CurveRun, Evaluation, Gallery, Groups, MOST_STEPS, MetricNetworks, ModelRun, ModelRuns, PairSource,
+    Pictures, Report, ReportHead, RestoredFolder, ShownFace, markdown, page,
 };
 use crate::jobs::progress;
 use crate::picture;
@@ -65,6 +65,10 @@ pub struct EvaluateArgs {
     /// Leave out f(x) and f(f(x_d)), which take two thirds of the time
     #[arg(long, help_heading = "Model")]
     no_authenticity: bool,
+    /// Apply the model up to N times, 1 to 10, to the clean and to the degraded faces, as its file recommends to run it: their
+    /// distances to x and to the step before, as a table and as a plot on the page
+    #[arg(long, value_name = "N", help_heading = "Model", requires = "model", value_parser = applications)]
+    authenticity_curve: Option<usize>,
     /// Another system's pictures of the same names, up to the ending; may be given more than once
     #[arg(long, value_name = "[NAME=]DIR", help_heading = "Other systems")]
     restored: Vec<RestoredFolder>,
@@ -174,7 +178,9 @@ fn prepare(args: &EvaluateArgs) -> anyhow::Result<(Evaluation, ReportHead, usize
             for run in &runs {
                 restorer.set_sampling(run.sampling)?;
             }
-            Some(ModelRuns { restorer, runs, authenticity: !args.no_authenticity })
+            let curve = args.authenticity_curve;
+            let curve = curve.map(|applications| CurveRun { run: headline, applications });
+            Some(ModelRuns { restorer, runs, authenticity: !args.no_authenticity, curve })
         }
     };
     let restorer = model.as_ref().map(|model| &model.restorer);
@@ -220,6 +226,14 @@ fn runs(args: &EvaluateArgs, own: &InferenceConfig) -> (Vec<ModelRun>, usize) {
     let headline = runs.iter().position(|run| run.detail == 1.0).unwrap_or(0);
     runs.extend(with_steps(args.steps.as_deref().unwrap_or_default()));
     (runs, headline)
+}
+
+/// How often f is applied for the curve, for clap.
+fn applications(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=MOST_STEPS) => Ok(count),
+        _ => Err(format!("it must be a whole number from 1 to {MOST_STEPS}")),
+    }
 }
 
 /// Writes the report's files; its page comes last, so that what it shows is there.

@@ -7,6 +7,7 @@ pub mod distance;
 pub mod doctor;
 pub mod enhance;
 pub mod evaluate;
+pub mod export;
 pub mod generate;
 pub mod iterate;
 pub mod pack;

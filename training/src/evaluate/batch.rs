@@ -82,7 +82,7 @@ pub fn evaluate_batch_with(
 }
 
 /// f of one picture for each pair, with that pair's seed.
-fn restore(
+pub(super) fn restore(
     restorer: &dyn Restorer,
     pairs: &[Pair],
     faces: Vec<&RgbImage>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use restore_core::RestoreError;
 
+use super::curve_plot::CurvePlotError;
 use crate::data::degradation::DegradationError;
 use crate::metrics::{MetricError, NetworkError};
 use crate::picture::PictureError;
@@ -43,6 +44,9 @@ pub enum EvaluateError {
     /// A network of a measure failed.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The authenticity curve could not be drawn.
+    #[error(transparent)]
+    Plot(#[from] CurvePlotError),
     /// A picture could not be read, written or resized.
     #[error(transparent)]
     Picture(#[from] PictureError),

@@ -8,6 +8,7 @@ use restore_core::DiffusionRestorer;
 use tch::Tensor;
 
 use super::batch::{BatchOutcome, FaceScores, evaluate_batch_with};
+use super::curve::{self, FaceCurve};
 use super::error::EvaluateError;
 use super::networks::{MetricNetworks, Truths};
 use super::pairs::{Pair, PairSource};
@@ -26,6 +27,17 @@ pub struct ModelRuns {
     pub runs: Vec<ModelRun>,
     /// Measure f(x) and f(f(x_d)) too.
     pub authenticity: bool,
+    /// The authenticity curve to measure.
+    pub curve: Option<CurveRun>,
+}
+
+/// Of what an authenticity curve is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurveRun {
+    /// Index of the way of running the model.
+    pub run: usize,
+    /// How often f is applied.
+    pub applications: usize,
 }
 
 /// Everything that is measured together.
@@ -66,6 +78,8 @@ pub struct MeasuredFace {
     pub input: Scores,
     /// The systems' results, in their order.
     pub systems: Vec<FaceScores>,
+    /// The authenticity curve, where it was measured.
+    pub curve: Option<FaceCurve>,
 }
 
 /// One system over the whole set.
@@ -179,6 +193,7 @@ impl Evaluation {
         measurement.truth_features.extend(self.networks.features(truths.faces())?);
 
         let mut outcomes = self.run_model(&pairs, &truths, measurement.faces.is_empty())?;
+        let mut curves = self.curves(&pairs, &truths)?.into_iter();
         let folders = measurement.systems.split_at_mut(outcomes.len()).1;
         for (index, system) in folders.iter_mut().enumerate() {
             system.resized += restored.iter().filter(|pictures| pictures[index].1).count();
@@ -202,6 +217,7 @@ impl Evaluation {
                 degradation: pair.params,
                 input: input_scores[row],
                 systems: outcomes.iter().map(|outcome| outcome.scores[row]).collect(),
+                curve: curves.next(),
             });
         }
         Ok(())
@@ -214,7 +230,7 @@ impl Evaluation {
         truths: &Truths<'_>,
         first: bool,
     ) -> Result<Vec<BatchOutcome>, EvaluateError> {
-        let Some(ModelRuns { restorer, runs, authenticity }) = &mut self.model else {
+        let Some(ModelRuns { restorer, runs, authenticity, .. }) = &mut self.model else {
             return Ok(Vec::new());
         };
         if first {
@@ -228,6 +244,17 @@ impl Evaluation {
             evaluate_batch_with(&mut self.networks, truths, restorer, pairs, *authenticity)
         });
         outcomes.collect()
+    }
+
+    /// The authenticity curve of each face of a batch; empty when it is not asked for.
+    fn curves(&mut self, pairs: &[Pair], truths: &Truths<'_>) -> Result<Vec<FaceCurve>, EvaluateError> {
+        let Some(ModelRuns { restorer, runs, curve: Some(of), .. }) = &mut self.model else {
+            return Ok(Vec::new());
+        };
+        let run = runs[of.run];
+        restorer.set_sampling(run.sampling)?;
+        restorer.set_detail(run.detail);
+        curve::curves(&mut self.networks, truths, restorer, pairs, of.applications)
     }
 
     /// A batch of another system's pictures.

@@ -5,11 +5,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::curve_plot;
+use super::error::EvaluateError;
 use super::gallery::Gallery;
 use super::report::{FaceReport, Report};
 use super::scores::{Measure, Scores};
 use super::tables::{Table, heading, label, measures, tables};
-use crate::picture::PictureError;
+use crate::picture::{self, Format, PictureError};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -37,8 +39,9 @@ pub enum Pictures<'a> {
 /// The page.
 ///
 /// # Errors
-/// [`PictureError::Read`] when a picture that is to be embedded cannot be read.
-pub fn page(report: &Report, pictures: Pictures<'_>) -> Result<String, PictureError> {
+/// [`EvaluateError::Picture`] when a picture that is to be embedded cannot be read, [`EvaluateError::Plot`] when the authenticity
+/// curve cannot be drawn.
+pub fn page(report: &Report, pictures: Pictures<'_>) -> Result<String, EvaluateError> {
     let order = worst_first(report);
     let (shown, left_out) = match pictures {
         Pictures::Embedded(_) if order.len() > 2 * EMBEDDED_FACES => {
@@ -51,6 +54,7 @@ pub fn page(report: &Report, pictures: Pictures<'_>) -> Result<String, PictureEr
     for index in shown {
         articles.push(article(report, index, pictures)?);
     }
+    let curve = curve(report)?;
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -66,6 +70,7 @@ pub fn page(report: &Report, pictures: Pictures<'_>) -> Result<String, PictureEr
                 (list("Notes", &report.notes))
                 (list("Left out", &report.skipped))
                 @for table in tables(report) { (table_markup(&table)) }
+                (curve)
                 h2 { "Faces" }
                 (controls(report))
                 @if left_out > 0 {
@@ -103,6 +108,14 @@ fn list(title: &str, lines: &[String]) -> Markup {
             ul { @for line in lines { li { (line) } } }
         }
     }
+}
+
+/// The plot of the authenticity curve, in the page itself.
+fn curve(report: &Report) -> Result<Markup, EvaluateError> {
+    let Some(curve) = &report.authenticity_curve else { return Ok(html! {}) };
+    let plot = picture::encode(&curve_plot::draw(curve)?, Format::Png)?;
+    let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(plot));
+    Ok(html! { img.curve src=(source) alt=(format!("authenticity curve of {}", curve.system)); })
 }
 
 fn table_markup(table: &Table) -> Markup {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tch::Tensor;
 
 use super::batch::{FaceScores, Summary};
+use super::curve::{Curve, FaceCurve};
 use super::distribution::{Distribution, RealFaces};
 use super::error::EvaluateError;
 use super::groups::Groups;
@@ -60,6 +61,9 @@ pub struct Report {
     pub headline: String,
     /// Every other system against the headline.
     pub differences: Vec<Difference>,
+    /// The headline applied over and over, where it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authenticity_curve: Option<Curve>,
     /// The headline in every group of faces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupReport>,
@@ -137,6 +141,9 @@ pub struct FaceReport {
     pub input: Scores,
     /// In the order of the report's `systems`.
     pub systems: Vec<FaceScores>,
+    /// The headline applied over and over, where it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authenticity_curve: Option<FaceCurve>,
 }
 
 impl Report {
@@ -177,6 +184,7 @@ impl Report {
             input: MeanScores::of(&inputs).ok_or_else(empty)?,
             input_distribution: distribution(&input_features)?,
             differences: differences.collect(),
+            authenticity_curve: Curve::of(name.clone(), &faces),
             groups: groups.map(|groups| by_group(&faces, headline, groups)).unwrap_or_default(),
             systems: reports,
             headline: name,
@@ -264,5 +272,6 @@ fn face_report(face: MeasuredFace, groups: Option<&Groups>) -> FaceReport {
         degradation: face.degradation,
         input: face.input,
         systems: face.systems,
+        authenticity_curve: face.curve,
     }
 }

@@ -2,6 +2,7 @@
 //! A report as tables of text, and those as Markdown.
 
 use super::batch::Authenticity;
+use super::curve::{Curve, CurvePoint, Distances};
 use super::distribution::Distribution;
 use super::networks::{NetworkReport, NetworkReports};
 use super::report::{Report, SystemReport};
@@ -59,6 +60,7 @@ pub fn tables(report: &Report) -> Vec<Table> {
         gain(report),
         differences(report),
         authenticity(report),
+        authenticity_curve(report),
         groups(report),
         networks(report),
     ];
@@ -177,6 +179,43 @@ fn authenticity(report: &Report) -> Table {
         crate::metrics::PSNR_CAP
     );
     Table { title: "Authenticity", note, header: header("against x", report), rows }
+}
+
+/// Columns for distances to x and to the step before, from x and from x_d.
+fn authenticity_curve(report: &Report) -> Table {
+    let steps = report.authenticity_curve.iter().flat_map(|curve| &curve.steps);
+    let rows = steps.map(|step| {
+        let cells = [&step.clean, &step.degraded].map(curve_cells);
+        std::iter::once(step.applications.to_string()).chain(cells.into_iter().flatten()).collect()
+    });
+    let first = report.authenticity_curve.iter().flat_map(|curve| &curve.steps).next();
+    let names = first.map_or(Vec::new(), |step| distance_names(&step.clean.to_truth));
+    let columns = ["x", "x_d"].into_iter().flat_map(|start| {
+        let to = |end: &'static str| names.iter().map(move |name| format!("from {start}: {name} to {end}"));
+        to("x").chain(to("the step before")).collect::<Vec<_>>()
+    });
+    let system = report.authenticity_curve.as_ref().map_or("", |Curve { system, .. }| system);
+    let note = format!(
+        "“{system}” applied over and over to the clean x and to the degraded x_d; rms is the root mean square difference \
+         in levels of 255. Means [95 % bootstrap interval]."
+    );
+    let header = std::iter::once("applications of f".to_owned()).chain(columns).collect();
+    Table { title: "Authenticity curve", note, header, rows: rows.collect() }
+}
+
+/// What the distances that were measured are called.
+fn distance_names(distances: &Distances<Mean>) -> Vec<&'static str> {
+    let Distances { identity, perceptual, .. } = distances;
+    let networks = [identity.map(|_| "identity"), perceptual.map(|_| "perceptual")];
+    std::iter::once("rms").chain(networks.into_iter().flatten()).collect()
+}
+
+fn curve_cells(point: &CurvePoint<Mean>) -> Vec<String> {
+    let cells = |Distances { rms, identity, perceptual }: &Distances<Mean>| {
+        let cell = |mean: &Mean| format!("{:.3} [{:.3}, {:.3}]", mean.mean, mean.low, mean.high);
+        std::iter::once(rms).chain(identity).chain(perceptual).map(cell).collect::<Vec<_>>()
+    };
+    [cells(&point.to_truth), cells(&point.to_previous)].concat()
 }
 
 fn groups(report: &Report) -> Table {

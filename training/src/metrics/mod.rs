@@ -27,6 +27,6 @@ pub use mean::Mean;
 pub use neighbours::{NEIGHBOURS, NeighbourFigures, PrecisionRecall, neighbour_figures, precision_recall};
 pub use network::{MetricNetwork, NetworkError, pictures_tensor};
 pub use octaves::{OCTAVES, Octave, octaves};
-pub use psnr::{PSNR_CAP, psnr};
+pub use psnr::{PSNR_CAP, psnr, rms_difference};
 pub use sharpness::sharpness;
 pub use ssim::ssim;

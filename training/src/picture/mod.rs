@@ -8,6 +8,7 @@ mod grid;
 mod jpeg;
 mod listing;
 mod output;
+pub(crate) mod plot_font;
 mod read;
 mod resize;
 

@@ -126,7 +126,7 @@ fn figures_are_those_of_a_line() {
     let ((left, left_spread), (right, right_spread)) = (moments(&real_reds()), moments(&fake_reds()));
     let expected = (left - right).powi(2) + (left_spread - right_spread).powi(2);
     let distance = report["frechet"]["distance"].as_f64().unwrap();
-    assert!((distance - expected).abs() < 1e-7, "{distance}, expected {expected}");
+    assert!((distance - expected).abs() < 1e-5, "{distance}, expected {expected}");
     assert!(report["frechet"]["standard_error"].as_f64().unwrap() > 0.0);
     assert_eq!(report["frechet"]["resamples"], 5);
     assert_eq!(report["frechet"]["name"], "Fréchet distance over colour");
@@ -224,7 +224,7 @@ fn a_set_beside_itself_is_perfect_and_seen_once() {
     args.truncate(args.len() - 2);
     succeeded(&with_home(&args));
     let report = rig.json();
-    assert!(report["frechet"]["distance"].as_f64().unwrap() < 1e-6, "{}", report["frechet"]);
+    assert!(report["frechet"]["distance"].as_f64().unwrap() < 1e-5, "{}", report["frechet"]);
     for report in report["neighbours"].as_array().unwrap() {
         for key in ["precision", "recall", "coverage"] {
             assert_eq!(report[key]["mean"], 1.0, "{key}");

@@ -143,6 +143,70 @@ fn networks_measure_under_their_files_names() {
     failed(&unfit, &["two-colours.pt gave [5, 2] for 5 pictures", "[N, 10]"]);
 }
 
+/// Of the model that gives back what it gets every distance is 0, but for that of x_d to x; of one that makes everything grey the
+/// first steps are what is measured anyway.
+#[test]
+fn the_authenticity_curve_begins_with_the_authenticity() {
+    let rig = Rig::new();
+    let (colours, distance) = (rig.network("two-colours.pt", false), rig.network("mean-change.pt", true));
+    let page = rig.path("page.html");
+    let curve = |model: &PathBuf| {
+        let model: [&dyn AsRef<OsStr>; 6] = [&"--model", model, &"--steps", &"1", &"--identity", &colours];
+        let more: [&dyn AsRef<OsStr>; 6] =
+            [&"--perceptual", &distance, &"--authenticity-curve", &"3", &"--html", &page];
+        rig.evaluated(&[model, more].concat())
+    };
+    let points = |face: &Value, start: &str| face["authenticity_curve"][start].as_array().unwrap().clone();
+    let (table, report) = curve(&rig.model);
+    for face in report["faces"].as_array().unwrap() {
+        let (clean, degraded) = (points(face, "clean"), points(face, "degraded"));
+        assert_eq!((clean.len(), degraded.len()), (3, 3));
+        for (key, measure) in [("identity", "identity_distance"), ("perceptual", "perceptual")] {
+            assert!(
+                clean.iter().all(|point| point["to_truth"][key] == 0.0 && point["to_previous"][key] == 0.0)
+            );
+            assert!(degraded.iter().all(|point| point["to_previous"][key] == 0.0));
+            assert!(degraded.iter().all(|point| point["to_truth"][key] == face["input"][measure]));
+        }
+        assert!(clean.iter().all(|point| point["to_truth"]["rms"] == 0.0));
+        assert!(degraded.iter().all(|point| point["to_previous"]["rms"] == 0.0));
+        assert!(degraded[2]["to_truth"]["rms"].as_f64().unwrap() > 1.0);
+    }
+    assert_eq!(report["authenticity_curve"]["steps"][2]["clean"]["to_truth"]["rms"]["high"], 0.0);
+    assert_eq!(report["authenticity_curve"]["system"], report["headline"]);
+    assert!(
+        table.contains("## Authenticity curve") && table.contains("from x_d: rms to the step before"),
+        "{table}"
+    );
+    assert!(
+        std::fs::read_to_string(&page).unwrap().contains("<img class=\"curve\" src=\"data:image/png;base64,")
+    );
+
+    let (_, report) = curve(&untrained_model(rig.folder.path(), false));
+    for face in report["faces"].as_array().unwrap() {
+        let (clean, degraded) = (points(face, "clean"), points(face, "degraded"));
+        let system = &face["systems"][0];
+        let steps = [(&clean[0], "of_clean"), (&degraded[0], "restored"), (&degraded[1], "twice")];
+        for (point, measured) in steps {
+            let (distances, scores) = (&point["to_truth"], &system[measured]);
+            assert_eq!(distances["identity"], scores["identity_distance"], "{measured}");
+            assert_eq!(distances["perceptual"], scores["perceptual"], "{measured}");
+            let rms = 255.0 / 10_f64.powf(scores["psnr"].as_f64().unwrap() / 20.0);
+            assert!(
+                (distances["rms"].as_f64().unwrap() - rms).abs() < 1e-9 && rms > 1.0,
+                "{measured}: {rms}"
+            );
+        }
+        // The step before the first is x itself.
+        assert_eq!(clean[0]["to_previous"], clean[0]["to_truth"]);
+    }
+    let (table, report) = rig.evaluated(&[&"--model", &rig.model, &"--steps", &"1"]);
+    assert!(report.get("authenticity_curve").is_none() && !table.contains("Authenticity curve"), "{table}");
+    let wrong = rig.evaluate(&[&"--model", &rig.model, &"--authenticity-curve", &"11"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("from 1 to 10"), "{}", text(&wrong.stderr));
+}
+
 #[test]
 fn samplings_are_one_table() {
     let rig = Rig::new();

@@ -9,6 +9,7 @@ mod distance;
 mod doctor;
 mod enhance;
 mod evaluate;
+mod export;
 mod generate;
 mod iterate;
 mod pack;

@@ -40,6 +40,7 @@ fn the_walk_through_every_command_works_as_printed() {
         "report/report.json",
         "iterate/model.safetensors",
         "iterate/iterations.md",
+        "enhanced.zip",
         "restored/biden.jpg",
     ] {
         let file = folder.path().join("runs/readme").join(file);

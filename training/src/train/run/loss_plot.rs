@@ -2,13 +2,13 @@
 //! `loss.png`: the loss of a run over its iterations, and the learning rate below it.
 
 use std::ops::Range;
-use std::sync::Once;
 
 use image::RgbImage;
 use plotters::coord::Shift;
 use plotters::coord::combinators::LogCoord;
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
+
+use crate::picture::plot_font::{self, FONT};
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (1200, 800);
@@ -20,7 +20,6 @@ const RAW: RGBColor = RGBColor(150, 182, 216);
 const SMOOTHED: RGBColor = RGBColor(20, 80, 160);
 const RATE: RGBColor = RGBColor(200, 90, 30);
 const GRID: RGBColor = RGBColor(225, 225, 225);
-const FONT: &str = "sans-serif";
 
 /// A plot that could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +41,7 @@ pub fn draw(losses: &[(u64, f64)], rates: &[(u64, f64)]) -> Result<RgbImage, Plo
 }
 
 fn paint(picture: &mut RgbImage, losses: &[(u64, f64)], rates: &[(u64, f64)]) -> Drawn {
-    // plotters has no font of its own; this one is compiled in, so that a bare machine without fonts draws the same.
-    static FONTS: Once = Once::new();
-    FONTS.call_once(|| {
-        // An unusable font is reported by whatever is written with it.
-        let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    });
+    plot_font::register();
     let losses: Vec<(u64, f64)> =
         losses.iter().copied().filter(|(_, loss)| loss.is_finite() && *loss > 0.0).collect();
     let last = losses.last().map_or(1, |&(iteration, _)| iteration.max(1));
