@@ -123,7 +123,7 @@ fn every_page_fits_a_phone_and_a_desktop_and_shows_its_pictures() {
             let name = page.display();
             let width = reader.value("document.documentElement.scrollWidth").as_u64();
             assert!(
-                width.is_some_and(|width| width <= screen.0.into()),
+                width.is_some_and(|width| width <= u64::from(screen.0)),
                 "{name} is {width:?} of {screen:?} wide"
             );
             assert_eq!(reader.value(BEYOND), "", "{name} on {screen:?}");
