@@ -4,6 +4,7 @@
 //! to the repository's own site where they lead to code.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -65,9 +66,9 @@ impl Book {
             ensure!(named.contains(generated), "{SUMMARY} does not name {}", generated.display());
         }
         for path in named.into_iter().chain(OUTSIDE.map(PathBuf::from)) {
-            if !pages.contains_key(&path) {
-                let page = text(&path)?;
-                pages.insert(path, page);
+            if let Entry::Vacant(place) = pages.entry(path) {
+                let page = text(place.key())?;
+                place.insert(page);
             }
         }
         pages.insert(SUMMARY.into(), summary);
