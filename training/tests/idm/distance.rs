@@ -155,7 +155,8 @@ fn figures_are_those_of_a_line() {
         "Fréchet distance over colour ↓",
         "precision ↑, k = 3",
         "coverage ↑, k = 5",
-        "30 pictures, 0 of them",
+        // Those from 90 to 117 are among the real ones, byte for byte.
+        "30 pictures, 10 of them",
     ] {
         assert!(table.contains(part), "{part:?} is not in {table}");
     }
@@ -168,7 +169,7 @@ fn cached_features_are_those_that_were_seen_and_damaged_ones_are_seen_anew() {
     let rig = Rig::new();
     succeeded(&rig.run("cache"));
     let fresh = rig.json();
-    assert_eq!((&fresh["real"]["cached"], &fresh["fake"]["cached"]), (&0.into(), &0.into()));
+    assert_eq!((&fresh["real"]["cached"], &fresh["fake"]["cached"]), (&0.into(), &10.into()));
     // By content: under other names, too.
     std::fs::rename(rig.path("real/0000.png"), rig.path("real/0000 renamed.png")).unwrap();
     succeeded(&rig.run("cache"));
@@ -193,7 +194,7 @@ fn cached_features_are_those_that_were_seen_and_damaged_ones_are_seen_anew() {
         let report = rig.json();
         let counts =
             [&report["real"]["cached"], &report["fake"]["cached"]].map(|count| count.as_u64().unwrap());
-        assert!(counts == [0, 30] || counts == [24, 0], "{counts:?}");
+        assert!(counts == [0, 30] || counts == [24, 10], "{counts:?}");
         assert_eq!(figures(&report), figures(&fresh));
         // The same features have the same name.
         assert_eq!(rig.segments("cache"), segments);
