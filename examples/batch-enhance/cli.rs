@@ -12,7 +12,12 @@ use restore_core::Shard;
 /// A file that cannot be done is reported and skipped. Run the same command again to go on where a run was stopped:
 /// outputs are written whole or not at all, and those that are there are skipped.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "batch-enhance",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Cli {
     /// What a worker process does; the program starts its own.
     #[command(subcommand)]

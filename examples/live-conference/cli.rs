@@ -12,7 +12,7 @@ use clap::Parser;
 /// Each second it prints the frame rate, the restorations, and the time from a frame's capture until it is shown, which the
 /// frame carries along in an RTP header extension (RFC 6051). Ctrl-C ends the call.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "live-conference", version)]
 pub struct Cli {
     /// Where pictures come from: a camera's device (/dev/video0), a video file, which is played at its own speed, test, a
     /// test picture, or, with --webrtc, browser: each viewer's own camera

@@ -15,8 +15,8 @@ mod photo;
 pub fn all() -> Vec<Command> {
     vec![
         training::cli::Cli::command(),
-        batch_enhance::Cli::command().name("batch-enhance"),
-        live_conference::Cli::command().name("live-conference"),
+        batch_enhance::Cli::command(),
+        live_conference::Cli::command(),
         photo::Cli::command(),
     ]
 }
