@@ -145,7 +145,8 @@ impl UNet {
         train: bool,
     ) -> Result<Tensor> {
         let condition = self.condition(x_t, x_d, gamma, compute, train)?;
-        Ok(self.heads(x_t, &condition, gamma, compute, train)?.prediction)
+        // The sharp face, which a plain step has no use for, is not drawn.
+        self.prediction(&self.features(x_t, &condition, gamma, compute, train)?, &condition)
     }
 
     /// What the network sees in the place of x_d: x_d itself, or as the coarse network corrects it. Arguments as
@@ -181,6 +182,30 @@ impl UNet {
         compute: Kind,
         train: bool,
     ) -> Result<Heads> {
+        let h = self.features(x_t, condition, gamma, compute, train)?;
+        let prediction = self.prediction(&h, condition)?;
+        let sharp = match &self.sharp {
+            None => None,
+            Some(Sharp::Head(head)) => Some(self.whole(head, &h, condition)?),
+            Some(Sharp::Branch(branch)) => {
+                // The prediction stays the mean: what the sharp face lacks is no reason to change it.
+                let mean = prediction.f_detach()?;
+                let detail = branch.forward(&h, [x_t, condition, &mean])?;
+                Some(self.picture(&detail, BRANCH_PATCH)?.f_add(&mean)?)
+            }
+        };
+        Ok(Heads { prediction, sharp })
+    }
+
+    /// What the outputs are made of, `[N, C, H/p, W/p]`.
+    fn features(
+        &self,
+        x_t: &Tensor,
+        condition: &Tensor,
+        gamma: &Tensor,
+        compute: Kind,
+        train: bool,
+    ) -> Result<Tensor> {
         self.check_size(x_t)?;
         let input = match self.config.condition {
             Condition::Degraded => Tensor::f_cat(&[x_t, condition], 1)?,
@@ -220,27 +245,23 @@ impl UNet {
                 h = self.upsample(up, &h)?;
             }
         }
-        let h = self.norm.forward(&h)?.f_silu()?;
-        let picture = |output: Tensor, patch: i64| -> Result<Tensor> {
-            let output = if self.even { without_pattern(&output)? } else { output };
-            Ok(output.f_pixel_shuffle(patch)?)
-        };
-        let whole = |head: &Conv| -> Result<Tensor> {
-            let output = picture(head.forward(&h)?.f_to_kind(Kind::Float)?, self.config.patch)?;
-            Ok(if self.config.residual { output.f_add(condition)? } else { output })
-        };
-        let prediction = whole(&self.output)?;
-        let sharp = match &self.sharp {
-            None => None,
-            Some(Sharp::Head(head)) => Some(whole(head)?),
-            Some(Sharp::Branch(branch)) => {
-                // The prediction stays the mean: what the sharp face lacks is no reason to change it.
-                let mean = prediction.f_detach()?;
-                let detail = branch.forward(&h, [x_t, condition, &mean])?;
-                Some(picture(detail, BRANCH_PATCH)?.f_add(&mean)?)
-            }
-        };
-        Ok(Heads { prediction, sharp })
+        Ok(self.norm.forward(&h)?.f_silu()?)
+    }
+
+    fn prediction(&self, features: &Tensor, condition: &Tensor) -> Result<Tensor> {
+        self.whole(&self.output, features, condition)
+    }
+
+    /// What the filters of `head` make of the features, with what a residual network adds it to.
+    fn whole(&self, head: &Conv, features: &Tensor, condition: &Tensor) -> Result<Tensor> {
+        let output = self.picture(&head.forward(features)?.f_to_kind(Kind::Float)?, self.config.patch)?;
+        Ok(if self.config.residual { output.f_add(condition)? } else { output })
+    }
+
+    /// The places of each patch, `[N, 3 p², H/p, W/p]` fp32, put where they belong.
+    fn picture(&self, output: &Tensor, patch: i64) -> Result<Tensor> {
+        let output = if self.even { &without_pattern(output)? } else { output };
+        Ok(output.f_pixel_shuffle(patch)?)
     }
 
     fn check_size(&self, x: &Tensor) -> Result<()> {

@@ -5,6 +5,8 @@
 //! The element is linked in statically, so these tests need no installed plugin; those that load the plugin as
 //! GStreamer does take it from [`plugin_folder`].
 
+#[cfg(feature = "browser-tests")]
+mod browser;
 mod clip;
 mod desk;
 mod frame;
@@ -18,6 +20,8 @@ mod synchronised;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+#[cfg(feature = "browser-tests")]
+pub use browser::Page;
 pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, streams, tree};
 pub use desk::{Desk, succeeded, text};
 pub use face_detect::Region;

@@ -4,12 +4,10 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use facerestore_tests::{target_folder, tree};
+use facerestore_tests::{Page, target_folder, tree};
 use headless_chrome::protocol::cdp::Emulation::SetDeviceMetricsOverride;
-use headless_chrome::{Browser, LaunchOptions, Tab};
 use serde_json::Value;
 
 /// How long a page may take on a busy machine.
@@ -31,27 +29,13 @@ fn site() -> PathBuf {
 
 /// A reader in front of a screen.
 struct Reader {
-    tab: Arc<Tab>,
+    page: Page,
     site: PathBuf,
-    // Closes Chromium when it is dropped.
-    _browser: Browser,
 }
 
 impl Reader {
     fn new() -> Self {
-        let site = site();
-        let flags = ["--disable-quic", "--disable-component-update"];
-        let options = LaunchOptions::default_builder()
-            // Chromium's own sandbox is not to be had as root and in most containers; the pages are ours.
-            .sandbox(false)
-            .args(flags.map(OsStr::new).to_vec())
-            .idle_browser_timeout(2 * PATIENCE)
-            .build()
-            .unwrap();
-        let browser = Browser::new(options).expect("Chromium starts (scripts/setup --tests installs it)");
-        let tab = browser.new_tab().unwrap();
-        tab.set_default_timeout(PATIENCE);
-        Self { tab, site, _browser: browser }
+        Self { site: site(), page: Page::new(PATIENCE, &[]) }
     }
 
     fn screen(&self, (width, height, mobile): (u32, u32, bool)) {
@@ -71,31 +55,24 @@ impl Reader {
             display_feature: None,
             device_posture: None,
         };
-        self.tab.call_method(metrics).unwrap();
+        self.page.tab.call_method(metrics).unwrap();
     }
 
     fn open(&self, page: &Path) {
-        let address = format!("file://{}", self.site.join(page).display());
-        self.tab.navigate_to(&address).unwrap().wait_until_navigated().unwrap();
+        self.page.open(&format!("file://{}", self.site.join(page).display()));
         self.wait_for("document.readyState === 'complete'");
     }
 
-    /// The value of a JavaScript expression.
     fn value(&self, expression: &str) -> Value {
-        self.tab.evaluate(expression, false).unwrap().value.unwrap_or(Value::Null)
+        self.page.value(expression)
     }
 
     fn wait_for(&self, expression: &str) {
-        let start = Instant::now();
-        while self.value(expression) != true {
-            let page = self.value("location.href");
-            assert!(start.elapsed() < PATIENCE, "{expression} does not become true on {page}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.page.wait_for(expression, || self.value("location.href").to_string());
     }
 
     fn click(&self, selector: &str) {
-        self.tab.find_element(selector).unwrap().click().unwrap();
+        self.page.tab.find_element(selector).unwrap().click().unwrap();
     }
 }
 
@@ -165,7 +142,7 @@ fn a_property_is_found_by_its_name() {
         reader.open(Path::new("faq.html"));
         reader.click("#mdbook-search-toggle");
         reader.wait_for("document.activeElement.id === 'mdbook-searchbar'");
-        reader.tab.type_str("detection-threshold").unwrap();
+        reader.page.tab.type_str("detection-threshold").unwrap();
         let found = "#mdbook-searchresults a[href*='reference/element.html'][href$='#detection-threshold']";
         reader.wait_for(&format!("document.querySelector(\"{found}\") !== null"));
         reader.click(found);

@@ -2,14 +2,12 @@
 //! `live-conference --webrtc` as its viewers see it: Chromium, a file for all and a camera of each, reloads and controls.
 #![cfg(feature = "browser-tests")]
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use facerestore_tests::{data, example};
-use headless_chrome::{Browser, LaunchOptions, Tab};
+use facerestore_tests::{Page, data, example};
 use serde_json::Value;
 
 /// How long a picture may take on a busy machine.
@@ -60,50 +58,30 @@ impl Drop for Call {
 
 /// A browser with the page of a call.
 struct Viewer {
-    tab: Arc<Tab>,
-    // Closes Chromium when it is dropped.
-    _browser: Browser,
+    page: Page,
 }
 
 impl Viewer {
     fn of(call: &Call) -> Self {
         let flags = [
-            "--disable-quic",
-            "--disable-component-update",
             // A camera with a picture of its own that moves, and no question whether it may be used.
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
             // WebRTC's own traffic leaves the loopback out otherwise.
             "--allow-loopback-in-peer-connection",
         ];
-        let options = LaunchOptions::default_builder()
-            // Chromium's own sandbox is not to be had as root and in most containers; the page is ours.
-            .sandbox(false)
-            .window_size(Some((1000, 800)))
-            .args(flags.map(OsStr::new).to_vec())
-            .idle_browser_timeout(2 * PATIENCE)
-            .build()
-            .unwrap();
-        let browser = Browser::new(options).expect("Chromium starts (scripts/setup --tests installs it)");
-        let tab = browser.new_tab().unwrap();
-        tab.set_default_timeout(PATIENCE);
-        tab.navigate_to(&call.address).unwrap().wait_until_navigated().unwrap();
-        Self { tab, _browser: browser }
+        let page = Page::new(PATIENCE, &flags);
+        page.open(&call.address);
+        Self { page }
     }
 
-    /// The value of a JavaScript expression.
     fn value(&self, expression: &str) -> Value {
-        self.tab.evaluate(expression, false).unwrap().value.unwrap_or(Value::Null)
+        self.page.value(expression)
     }
 
     fn wait_for(&self, call: &Call, expression: &str) {
-        let start = Instant::now();
-        while self.value(expression) != true {
-            let page = self.value("document.body.innerText");
-            let printed = call.printed();
-            assert!(start.elapsed() < PATIENCE, "{expression} is not true on the page: {page}\n{printed}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let state = || format!("the page: {}\n{}", self.value("document.body.innerText"), call.printed());
+        self.page.wait_for(expression, state);
     }
 
     /// Waits until `count` more frames of the restored picture have been shown.
@@ -151,7 +129,7 @@ fn a_file_is_seen_by_two_viewers_who_share_its_controls() {
     one.value("$('strength').value = 0.25; $('strength').oninput()");
     two.wait_for(&call, "$('strength').value === '0.25'");
 
-    two.tab.reload(false, None).unwrap().wait_until_navigated().unwrap();
+    two.page.tab.reload(false, None).unwrap().wait_until_navigated().unwrap();
     two.wait_for_frames(&call, 20);
     two.wait_for(&call, "$('strength').value === '0.25'");
     one.wait_for_frames(&call, 20);
