@@ -24,6 +24,8 @@ mod detail;
 mod detector;
 mod error;
 mod face;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod image;
 mod input_size;
 mod keep_color;
@@ -34,6 +36,7 @@ mod paste;
 mod quarter_turn;
 mod region;
 mod search;
+mod selection;
 mod similarity;
 mod template;
 mod tile;

@@ -12,6 +12,8 @@ mod error;
 pub mod facerestore;
 #[cfg(test)]
 mod fixtures;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod latency;
 mod locate;
 mod message;

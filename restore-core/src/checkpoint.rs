@@ -132,6 +132,7 @@ impl Checkpoint {
             weights.insert(name.to_owned(), to_tensor(path, name, &view)?);
         }
         expand_all(path, &mut weights)?;
+        check_count(path, &config, &weights)?;
         Ok(Self { config, weights })
     }
 
@@ -264,6 +265,25 @@ fn read_config(path: &Path, metadata: &Option<HashMap<String, String>>) -> Resul
         })?;
     config.validate().map_err(|error| RestoreError::model(path, error.to_string(), "Get the file anew"))?;
     Ok(config)
+}
+
+/// Refuses a file with far fewer weights than its configuration asks for, before anybody makes a network of that size: a header
+/// of a kilobyte can ask for terabytes.
+fn check_count(
+    path: &Path,
+    config: &ModelConfig,
+    weights: &BTreeMap<String, Tensor>,
+) -> Result<(), RestoreError> {
+    let held: u64 = weights.values().map(|weight| weight.numel() as u64).sum();
+    let least = config.unet.least_weights();
+    if held < least {
+        return Err(RestoreError::model(
+            path,
+            format!("it holds {held} weights, and its configuration asks for at least {least}"),
+            "Its configuration and its weights are of different models; get the file anew",
+        ));
+    }
+    Ok(())
 }
 
 /// Puts float weights in the place of 8-bit ones and their scales.

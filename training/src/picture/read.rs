@@ -10,12 +10,16 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use super::error::PictureError;
 use super::jpeg::end_of_picture;
 
+/// Most bytes that the pixels of a picture may take once decoded, 2 GiB: 357 megapixels of 16 bits in RGB. A file of some kilobytes
+/// can say that it has a hundred times more, and would take all of the machine's memory.
+const MOST_BYTES: u64 = 2 << 30;
+
 /// Reads a PNG, JPEG, WebP, TIFF or BMP file (of an animation or several pages the first), whatever its name, as 8-bit RGB. Grey becomes RGB, 16 bits become 8, an
 /// alpha channel is dropped, and the camera's orientation (EXIF) is applied.
 ///
 /// # Errors
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
-/// truncated, of another format or without pixels.
+/// truncated, of another format or without pixels, and [`PictureError::Unfit`] when its pixels would take more than 2 GiB.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
     Ok(decode(path)?.picture.into_rgb8())
 }
@@ -62,7 +66,17 @@ fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
         let cut_off = || content("it is cut off: the end of its picture is missing".to_owned());
         trailing = bytes[end_of_picture(bytes).ok_or_else(cut_off)?..].to_vec();
     }
-    let decoded = reader.into_decoder().and_then(|mut decoder| {
+    let decoder = reader.into_decoder().map_err(|error| content(error.to_string()))?;
+    if decoder.total_bytes() > MOST_BYTES {
+        let (width, height) = decoder.dimensions();
+        let reason = format!(
+            "its {width}×{height} pixels would take {} MB of memory, more than {}: make it smaller, or cut it into parts",
+            decoder.total_bytes() >> 20,
+            MOST_BYTES >> 20
+        );
+        return Err(PictureError::Unfit { path: path.to_owned(), reason });
+    }
+    let decoded = Ok(decoder).and_then(|mut decoder| {
         let orientation = decoder.orientation()?;
         // Damaged notes or profiles are left out; the pixels may still be good.
         let (icc_profile, exif) =
@@ -71,7 +85,8 @@ fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
         picture.apply_orientation(orientation);
         Ok((picture, orientation, icc_profile, exif))
     });
-    let (picture, orientation, icc_profile, exif) = decoded.map_err(|error| content(error.to_string()))?;
+    let (picture, orientation, icc_profile, exif) =
+        decoded.map_err(|error: image::ImageError| content(error.to_string()))?;
     if picture.width() == 0 || picture.height() == 0 {
         return Err(content("it has no pixels".to_owned()));
     }
