@@ -26,7 +26,7 @@ pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, s
 pub use desk::{Desk, succeeded, text};
 pub use face_detect::Region;
 pub use frame::{FORMATS, Frame};
-pub use network::{failing, lightening, negative, traced};
+pub use network::{HangingNetwork, failing, lightening, negative, traced};
 pub use picture::{FACE, Picture, SKIN};
 pub use pipeline::{Recording, element, first_message, on_bus, play_to_end, shipped_element, wait_for};
 pub use program::{Output, example, gst_program, plugin_folder, target_folder};

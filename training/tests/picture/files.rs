@@ -55,8 +55,8 @@ fn pictures_that_say_they_are_gigabytes_are_refused_before_memory_is_taken() {
     bitmap.extend([1, 0, 24, 0]);
     bitmap.extend([0; 24 + 16]);
     let mut photo = std::fs::read(data("biden.jpg")).unwrap();
-    // Height and width in the start of the frame, after its marker, length and depth.
-    let frame = photo.windows(2).position(|marker| matches!(marker, [0xff, 0xc0..=0xc2])).unwrap();
+    // Height and width in the start of the frame, after its marker, length and depth; the thumbnail's comes before it.
+    let frame = photo.windows(2).rposition(|marker| matches!(marker, [0xff, 0xc0..=0xc2])).unwrap();
     photo[frame + 5..frame + 9].copy_from_slice([side as u16; 2].map(u16::to_be_bytes).as_flattened());
     for (name, bytes) in [("bomb.bmp", bitmap), ("bomb.jpg", photo)] {
         let file = folder.path().join(name);
