@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 2 << 30;
 ///
 /// # Errors
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
-/// truncated, of another format or without pixels, and [`PictureError::Unfit`] when its pixels would take more than 2 GiB.
+/// truncated, of another format or without pixels, and [`PictureError::Unfit`] when its pixels would take more than 2 GiB or than there is.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
     Ok(decode(path)?.picture.into_rgb8())
 }
@@ -76,6 +76,14 @@ fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
         );
         return Err(PictureError::Unfit { path: path.to_owned(), reason });
     }
+    if !has_room_for(decoder.total_bytes()) {
+        let (width, height) = decoder.dimensions();
+        let reason = format!(
+            "there is no memory for its {width}×{height} pixels ({} MB): make it smaller, or give the program more",
+            decoder.total_bytes() >> 20
+        );
+        return Err(PictureError::Unfit { path: path.to_owned(), reason });
+    }
     let decoded = Ok(decoder).and_then(|mut decoder| {
         let orientation = decoder.orientation()?;
         // Damaged notes or profiles are left out; the pixels may still be good.
@@ -92,4 +100,13 @@ fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
     }
     let format = format.ok_or_else(|| content("its format is unknown".to_owned()))?;
     Ok(Decoded { picture, format, orientation, icc_profile, exif, trailing })
+}
+
+/// Whether so much memory can be had: where not, the decoder would end the process.
+fn has_room_for(bytes: u64) -> bool {
+    let mut room: Vec<u8> = Vec::new();
+    let is_there = usize::try_from(bytes).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
+    // What nobody uses the compiler would not ask for.
+    std::hint::black_box(&room);
+    is_there
 }
