@@ -34,21 +34,18 @@ struct Work {
 
 impl Work {
     fn new(name: &'static str, arguments: &[&dyn AsRef<OsStr>]) -> Self {
-        let text = |argument: &&dyn AsRef<OsStr>| argument.as_ref().to_str().unwrap().to_owned();
-        Self { name, arguments: arguments.iter().map(text).collect() }
+        let text = |argument: &OsStr| argument.to_str().unwrap().to_owned();
+        Self { name, arguments: arguments.iter().map(|argument| text(argument.as_ref())).collect() }
     }
 
-    fn into<'a>(&'a self, output: &'a PathBuf) -> Vec<&'a dyn AsRef<OsStr>> {
-        let fixed = self.arguments.iter().map(|argument| argument as &dyn AsRef<OsStr>);
-        [&self.name as &dyn AsRef<OsStr>]
-            .into_iter()
-            .chain(fixed)
-            .chain([&"--output" as _, output as _])
-            .collect()
+    fn with_output<'a>(&'a self, output: &'a PathBuf) -> Vec<&'a dyn AsRef<OsStr>> {
+        let mut all: Vec<&dyn AsRef<OsStr>> = vec![&self.name, &"--output", output];
+        all.extend(self.arguments.iter().map(|argument| argument as &dyn AsRef<OsStr>));
+        all
     }
 
     fn run(&self, output: &PathBuf) {
-        succeeded(&idm(&self.into(output)));
+        succeeded(&idm(&self.with_output(output)));
     }
 }
 
@@ -56,7 +53,8 @@ impl Work {
 fn all_work(folder: &Path) -> Vec<Work> {
     let (model, generator) = (busy_model(folder), busy_generator(folder, Condition::None));
     let input = small_faces(folder, 24);
-    let work = vec![
+    #[allow(unused_mut, reason = "without OpenCV there are no photos to prepare")]
+    let mut work = vec![
         Work::new("restore", &[&"--aligned", &"--model", &model, &"--device", &"cpu", &"--input", &input]),
         Work::new(
             "enhance",
@@ -69,27 +67,19 @@ fn all_work(folder: &Path) -> Vec<Work> {
         ),
     ];
     #[cfg(feature = "detect")]
-    let work = {
+    {
         let photos = folder.join("photos");
         std::fs::create_dir(&photos).unwrap();
         for index in 0..6 {
             std::fs::copy(test_data("astronaut.png"), photos.join(format!("{index}.png"))).unwrap();
         }
         let detector = repository().join("models/face_detection_yunet_2023mar.onnx");
-        let arguments: [&dyn AsRef<OsStr>; 10] = [
-            &"--size",
-            &"128",
-            &"--min-native-scale",
-            &"0.2",
-            &"--threads",
-            &"2",
-            &"--detector",
-            &detector,
-            &"--input",
-            &photos,
-        ];
-        work.into_iter().chain([Work::new("prepare", &arguments)]).collect()
-    };
+        let (size, scale, threads) = ("--size=128", "--min-native-scale=0.2", "--threads=2");
+        work.push(Work::new(
+            "prepare",
+            &[&size, &scale, &threads, &"--detector", &detector, &"--input", &photos],
+        ));
+    }
     work
 }
 
@@ -110,7 +100,7 @@ fn killed_at_any_moment_every_command_ends_with_the_same_bytes() {
             for _ in 0..random.random_range(1..=IN_A_ROW) {
                 let moment = took.mul_f64(random.random_range(0.0..1.0));
                 let start = Instant::now();
-                killed += usize::from(kill_9_when(&work.into(&output), || start.elapsed() >= moment));
+                killed += usize::from(kill_9_when(&work.with_output(&output), || start.elapsed() >= moment));
             }
             work.run(&output);
             assert!(tree(&output) == tree(&whole), "{}: {:?}", work.name, tree(&output).keys());
@@ -138,7 +128,7 @@ fn on_a_full_disk_every_command_says_so_and_goes_on_once_there_is_space() {
             let before = tree(&disk);
             let held: usize = before.values().map(|bytes| bytes.len().next_multiple_of(BLOCK)).sum();
             let room = (size / share).max(held + 2 * BLOCK).div_ceil(1024);
-            let full = idm_on_small_disk(&disk, room as u32, &work.into(&disk));
+            let full = idm_on_small_disk(&disk, room as u32, &work.with_output(&disk));
             failed(
                 &full,
                 &["cannot ", "No space left on device", "the disk is full. Free some space", "same command"],
