@@ -379,8 +379,9 @@ fn a_full_disk_is_named_and_ends_the_batch() {
     std::fs::remove_file(desk.output("2.mp4")).unwrap();
     let first = std::fs::read(desk.output("1.mp4")).unwrap();
     let room = first.len().div_ceil(1024) + 16;
-    let script = "mkdir \"$1.small\" && mount -t tmpfs -o \"size=$2k\" tmpfs \"$1.small\" && cp -a \"$1/.\" \"$1.small/\" && \
-                  mount --bind \"$1.small\" \"$1\" && out=$1 && shift 2 && { \"$@\"; code=$?; cat \"$out/1.mp4\" || exit 99; exit $code; }";
+    let script = "out=${1%/} && mkdir \"$out.small\" && mount -t tmpfs -o \"size=$2k\" tmpfs \"$out.small\" && \
+                  cp -a \"$out/.\" \"$out.small/\" && mount --bind \"$out.small\" \"$out\" && shift 2 || exit 98; \
+                  \"$@\"; code=$?; cat \"$out/1.mp4\" || exit 99; exit $code";
     let mut command = Command::new("unshare");
     command
         .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
