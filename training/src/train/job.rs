@@ -11,6 +11,7 @@ use tch::Tensor;
 use super::config::{TrainConfig, differences};
 use super::error::RunError;
 use super::loader::{Loader, LoaderOptions};
+use super::loss_networks::LossNetworkFiles;
 use super::parallel::Group;
 use super::run::diverged::{self, Report};
 use super::run::folder::RunFolder;
@@ -39,8 +40,8 @@ pub struct TrainJob {
     pub init: Option<PathBuf>,
     /// The model of the weights of its coarse network, where `init` has none of its own.
     pub coarse: Option<PathBuf>,
-    /// The TorchScript network of the perceptual term (`detail.perceptual`).
-    pub perceptual: Option<PathBuf>,
+    /// The networks of the loss's terms.
+    pub networks: LossNetworkFiles,
     /// Go on from the state in `output`.
     pub resume: bool,
     /// Where to compute.
@@ -73,7 +74,7 @@ impl TrainJob {
         let files = StartFiles {
             init: self.init.as_deref(),
             coarse: self.coarse.as_deref(),
-            perceptual: self.perceptual.as_deref(),
+            networks: Some(&self.networks),
         };
         let mut trainer = Trainer::new(&config, self.device, &files)?;
         let unlogged =

@@ -21,6 +21,9 @@ pub struct DetailConfig {
     pub pixel: f64,
     /// Weight of a perceptual distance between y and x, by the TorchScript network that `idm train --perceptual` names.
     pub perceptual: f64,
+    /// Weight of how far y has gone from x in identity: the relative distance of their embeddings by the TorchScript network that
+    /// `idm train --identity` names. What a model is then measured with should not be this network alone.
+    pub identity: f64,
     /// Side in pixels of the window of each sample in which the perceptual and the adversarial term look; it lies elsewhere in
     /// each step, in no phase with the network's patches. A smaller one makes the step cheaper.
     pub window: u32,
@@ -31,7 +34,15 @@ pub struct DetailConfig {
 
 impl Default for DetailConfig {
     fn default() -> Self {
-        Self { share: 0.8, mean: 1.0, pixel: 1.0, perceptual: 0.0, window: 192, adversarial: None }
+        Self {
+            share: 0.8,
+            mean: 1.0,
+            pixel: 1.0,
+            perceptual: 0.0,
+            identity: 0.0,
+            window: 192,
+            adversarial: None,
+        }
     }
 }
 
@@ -68,6 +79,7 @@ impl DetailConfig {
         check(self.mean > 0.0, "detail.mean", self.mean, "above 0")?;
         check(self.pixel >= 0.0, "detail.pixel", self.pixel, "0 or more")?;
         check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
+        check(self.identity >= 0.0, "detail.identity", self.identity, "0 or more")?;
         let side = config.pair_recipe().side();
         let window = (16..=side).contains(&self.window);
         check(window, "detail.window", self.window.into(), "from 16 to the side of a training pair")?;
