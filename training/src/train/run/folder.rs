@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use restore_core::Checkpoint;
 use tch::Kind;
 
 use crate::picture::{PictureError, prepare_output_folder};
@@ -75,6 +76,8 @@ pub struct Resumable {
 impl RunFolder {
     /// The averaged weights, as a model.
     pub const MODEL: &str = "model.safetensors";
+    /// Likewise, of the look at which least was left of the damage.
+    pub const BEST_MODEL: &str = "best.safetensors";
     /// What `--resume` goes on from.
     pub const STATE: &str = "state.safetensors";
     /// The state before it.
@@ -120,6 +123,14 @@ impl RunFolder {
             self.rename(Self::STATE, Self::PREVIOUS_STATE)?;
         }
         self.rename(Self::NEXT_STATE, Self::STATE)
+    }
+
+    /// Writes the best model so far.
+    ///
+    /// # Errors
+    /// [`RunFolderError`], for example with a full disk; the one before is then whole.
+    pub fn save_best(&self, model: &Checkpoint) -> Result<(), RunFolderError> {
+        Ok(model.save(&self.file(Self::BEST_MODEL), Kind::BFloat16).map_err(TrainError::from)?)
     }
 
     /// Reads the state, or the one before it when the state is damaged or, by a kill between two renames, missing. That one
