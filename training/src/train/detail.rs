@@ -11,6 +11,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::config::{DetailConfig, TrainConfig};
 use super::discriminator::Discriminator;
+use super::eyes::eye_weights;
 use super::loss_networks::{LossNetworkFiles, LossNetworks};
 use super::trainer::TrainError;
 
@@ -160,8 +161,10 @@ impl DetailTraining {
             let pick = |tensor: &Tensor| tensor.f_index_select(0, &chosen);
             let y = pick(sharp)?;
             let (x, mean) = (pick(faces.x)?, pick(&mean.f_detach()?)?);
-            let pixel = y.f_sub(&x)?.f_abs()?.f_mean(Kind::Float)?;
-            terms.pixel = share * f64::try_from(pixel.f_detach()?)?;
+            let pixel = y.f_sub(&x)?.f_abs()?;
+            terms.pixel = share * f64::try_from(pixel.f_detach()?.f_mean(Kind::Float)?)?;
+            let weights = eye_weights(y.size4()?.3, self.config.eyes, y.device())?;
+            let pixel = pixel.f_mul(&weights)?.f_mean(Kind::Float)?;
             total = total.f_add(&pixel.f_mul_scalar(share * self.config.pixel)?)?;
             if let Some(distance) = self.networks.estrangement(&y, &x)? {
                 terms.identity = share * f64::try_from(distance.f_detach()?)?;

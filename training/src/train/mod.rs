@@ -6,6 +6,7 @@ mod detail;
 mod discriminator;
 mod draw;
 mod error;
+mod eyes;
 mod job;
 pub mod loader;
 mod loss_networks;
