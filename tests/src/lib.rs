@@ -30,7 +30,7 @@ pub use network::{failing, lightening, negative, traced};
 pub use picture::{FACE, Picture, SKIN};
 pub use pipeline::{Recording, element, first_message, on_bus, play_to_end, shipped_element, wait_for};
 pub use program::{Output, example, gst_program, plugin_folder, target_folder};
-pub use rig::{FRAME_TIME, Rig, address, bytes};
+pub use rig::{FRAME_TIME, Rig, address, bytes, landmarks};
 pub use synchronised::{Punctuality, punctuality};
 
 /// Initialises GStreamer and registers the element, once.
