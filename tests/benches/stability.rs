@@ -8,11 +8,12 @@
 //! With `-- --recording FILE.mp4` it writes the first still's clip at the lower bitrate instead: input, frame by frame and
 //! the element's default side by side, the face enlarged.
 //!
-//! The warping error is the mean squared difference between a frame and the one before it carried to it, over the face:
-//! in levels², and as a share of the local variance of the frame itself (in thousandths), since a face with more contrast changes by more levels
-//! wherever it does not move quite as it is thought to. Photographs are carried by the known motion. (Both frames are
-//! carried to the photograph's own coordinates, where the motion is undone.) The man, who talks and turns his head, is carried by optical flow between
-//! the clean frames. Each has a floor: the clean clip's own error. He also shows what persistence costs in true motion.
+//! The warping error is the mean squared difference between a frame and the one before it carried to it, over the face: in
+//! levels², and as a share of the local variance of the frame itself (in thousandths), since a face with more contrast
+//! changes by more levels wherever it does not move quite as it is thought to. Photographs are carried by the known motion.
+//! (Both frames are carried to the photograph's own coordinates, where the motion is undone.) The man, who talks and turns his
+//! head, is carried by optical flow between the clean frames. Each has a floor: the clean clip's own error. He also shows what
+//! persistence costs in true motion.
 
 use facerestore_tests::{
     FRAME_TIME, FilmMotion, Frame, Picture, Region, Rig, WarpingError, coded, decoded, play_to_end,
