@@ -3,8 +3,8 @@
 
 use face_detect::Region;
 use opencv::core::{
-    self, BORDER_REFLECT_101, BORDER_REPLICATE, CV_32F, Mat, MatTraitConst, MatTraitConstManual,
-    MatTraitManual, Scalar, Size, Vec2f, Vec3f, no_array,
+    self, BORDER_REFLECT_101, BORDER_REPLICATE, CV_32F, Mat, MatTraitConst, MatTraitManual, Scalar, Size,
+    Vec2f, Vec3f, no_array,
 };
 use opencv::imgproc::{self, INTER_CUBIC};
 use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_MEDIUM, DenseOpticalFlowTrait};
