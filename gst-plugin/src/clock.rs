@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// Gives each frame a time that is later than that of the frame before, whatever its timestamp says.
 ///
-/// Timestamps count by their differences where they grow. A frame whose own is missing, or not later than the last one seen,
-/// comes so long after the one before as its caller says. Where only some frames have a timestamp, the next one that grows puts right what was
-/// said for those in between.
+/// Timestamps count by their differences where they grow. A frame whose own is missing, or not later than the last one
+/// seen, comes so long after the one before as its caller says. Where only some frames have a timestamp, the next one that
+/// grows puts right what was said for those in between.
 #[derive(Debug, Default)]
 pub struct FrameClock {
     now: Duration,
