@@ -13,7 +13,8 @@
 //! that lie on their side.
 //!
 //! In a moving picture a [`FaceTracker`] stands between the first step and the second: it asks for detection
-//! now and then, follows the faces in between, gives each an id and keeps its landmarks steady.
+//! now and then, follows the faces in between, gives each an id and keeps its landmarks steady. [`TurnedSearch`] finds
+//! those of videos that lie on their side.
 //!
 //! Coordinates are pixels of the frame; integer coordinates are pixel centres everywhere, so a
 //! frame of width `w` spans `-0.5` to `w - 0.5`. Images are OpenCV `Mat`s.
@@ -38,6 +39,7 @@ mod similarity;
 mod template;
 mod tile;
 mod track;
+mod turned;
 mod warp;
 mod yunet;
 
@@ -54,3 +56,4 @@ pub use region::{Region, face_region};
 pub use similarity::{Similarity, face_to_crop};
 pub use template::template;
 pub use track::{FaceTracker, Track, TrackOptions, TrackState};
+pub use turned::TurnedSearch;

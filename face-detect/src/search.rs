@@ -18,10 +18,10 @@ use crate::tile::{TILE, Tile, tiles};
 const OVERVIEW_FACE: u32 = 32;
 /// Least score of a face that is found only when the photo is turned: three more looks must not find three times as many
 /// false faces in a landscape.
-const SURE: f32 = 0.8;
+pub(crate) const SURE: f32 = 0.8;
 /// Least score of a face that says that the photo stands upright. The network takes a head on its side for an upright one too,
 /// with landmarks beside its eyes: the astronaut's at 0.85, and upright at 0.93.
-const CERTAIN: f32 = 0.9;
+pub(crate) const CERTAIN: f32 = 0.9;
 /// A find that shares more than this of the smaller box with a known face is that face, or a part of it.
 const KNOWN: f32 = 0.5;
 
@@ -151,12 +151,12 @@ fn overview_input((width, height): (u32, u32), options: &DetectOptions) -> Input
 }
 
 /// Whether the head is rolled by an eighth of a circle at most.
-fn is_upright(face: &Face) -> bool {
+pub(crate) fn is_upright(face: &Face) -> bool {
     face_to_crop(&face.landmarks, 1).is_ok_and(|to_crop| to_crop.angle().abs() <= FRAC_PI_4)
 }
 
 /// Adds those of `found` that are not among `faces`, the surest first.
-fn add_unknown(faces: &mut Vec<Face>, mut found: Vec<Face>) {
+pub(crate) fn add_unknown(faces: &mut Vec<Face>, mut found: Vec<Face>) {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     for face in found {
         if faces.iter().all(|known| known.bbox.coverage(&face.bbox) <= KNOWN) {

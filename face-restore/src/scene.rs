@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use face_detect::{DetectOptions, Face, FaceDetector, FaceTracker, Track, TrackOptions, TrackState};
+use face_detect::{
+    DetectOptions, Face, FaceDetector, FaceTracker, Track, TrackOptions, TrackState, TurnedSearch,
+};
 use opencv::core::{CV_8UC3, Mat, Scalar};
 
 use crate::error::FaceRestoreError;
@@ -38,13 +40,22 @@ pub struct SceneFaces {
 pub struct Scene {
     finder: Finder,
     tracker: FaceTracker,
+    /// Frames are also turned to look for heads that do not stand upright.
+    turned: Option<TurnedSearch>,
 }
 
 impl Scene {
     /// A scene of which nothing has been seen.
     #[must_use]
     pub fn new(finder: Finder) -> Self {
-        Self { finder, tracker: FaceTracker::new() }
+        Self { finder, tracker: FaceTracker::new(), turned: None }
+    }
+
+    /// The same, in which heads that lie on their side or stand on their crown are found too. Takes up to three more runs of
+    /// the detector at some looks: not for frames that must not wait.
+    #[must_use]
+    pub fn with_turned_heads(self) -> Self {
+        Self { turned: Some(TurnedSearch::default()), ..self }
     }
 
     /// The faces are those that somebody upstream names.
@@ -56,6 +67,7 @@ impl Scene {
     /// Ends all tracks: after a seek, a flush or a change of format.
     pub fn reset(&mut self) {
         self.tracker.reset();
+        self.turned = self.turned.as_ref().map(|_| TurnedSearch::default());
     }
 
     /// The faces of the next frame, shown at `time`; `upstream` are those that it is told of.
@@ -79,13 +91,17 @@ impl Scene {
         let options = TrackOptions { detection_interval: interval, ..TrackOptions::default() };
         let followed = DetectOptions { max_faces: detect.max_faces.saturating_mul(FOLLOWED), ..*detect };
         let mut detection = Timings::default();
-        let finder = &mut self.finder;
+        let (finder, turned) = (&mut self.finder, &mut self.turned);
         let tracks = timings.time(Stage::Track, || {
             self.tracker.update(&grey, (width, height), time, &options, || match finder {
                 Finder::Upstream => Ok(upstream.to_vec()),
                 Finder::Detector(detector) => detection.time(Stage::Detect, || {
                     let small = frame.shrunk_bgr(small_width, small_height)?;
-                    Ok::<_, FaceRestoreError>(detector.detect_scaled(&small, input, &followed)?)
+                    let upright = detector.detect_scaled(&small, input, &followed)?;
+                    Ok::<_, FaceRestoreError>(match turned {
+                        Some(turned) => turned.add(detector, &small, (width, height), &followed, upright)?,
+                        None => upright,
+                    })
                 }),
             })
         });

@@ -82,9 +82,11 @@ pub struct FaceStream {
 }
 
 impl FaceStream {
-    /// A stream whose frames wait for their faces: for files.
+    /// A stream whose frames wait for their faces: for files. Heads that do not stand upright are
+    /// [looked for too](Scene::with_turned_heads).
     #[must_use]
     pub fn offline(scene: Scene, restorer: TemporalRestorer) -> Self {
+        let scene = scene.with_turned_heads();
         Self { scene, mode: Mode::Offline(Box::new(restorer)), told: Vec::new() }
     }
 

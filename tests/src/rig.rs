@@ -112,3 +112,17 @@ pub fn bytes(buffer: &gst::Buffer) -> Vec<u8> {
 pub fn address(buffer: &gst::BufferRef) -> usize {
     buffer.map_readable().unwrap().as_ptr() as usize
 }
+
+/// x and y of the five landmarks in the parameters of a region of interest.
+///
+/// # Panics
+/// When they are not those of a face.
+#[must_use]
+pub fn landmarks(parameters: &gst::StructureRef) -> Vec<(f64, f64)> {
+    let points = parameters.get::<gst::Array>("landmarks").unwrap();
+    let point = |value: &glib::SendValue| {
+        let point = value.get::<gst::Array>().unwrap();
+        (point[0].get::<f64>().unwrap(), point[1].get::<f64>().unwrap())
+    };
+    points.iter().map(point).collect()
+}

@@ -29,7 +29,7 @@ impl Clip {
     fn new(caps: &str) -> Self {
         init();
         let line = format!(
-            "filesrc location={} ! decodebin ! identity name=decoded ! videoconvert ! videoscale ! capsfilter name=caps caps={caps} ! facerestore name=restore ! fakesink sync=false",
+            "filesrc location={} ! decodebin ! identity name=decoded ! videoconvert ! videoscale ! capsfilter name=caps caps={caps} ! facerestore name=restore ! fakesink name=sink sync=false",
             data("carphone_pristine.mp4").display()
         );
         let pipeline = gst::parse::launch(&line).unwrap().downcast::<gst::Pipeline>().unwrap();
@@ -255,6 +255,29 @@ fn buffers_without_times_are_restored() {
     let output = rig.harness.push_and_pull(frame.buffer()).unwrap();
     assert_eq!(output.pts(), None);
     assert!(bytes(&output) == expected.bytes);
+}
+
+#[test]
+fn a_file_whose_timestamps_are_missing_or_stand_still_is_restored_to_its_end() {
+    for stamp in [None, Some(gst::ClockTime::from_mseconds(500))] {
+        let clip = Clip::new("video/x-raw,format=I420,width=352,height=288,pixel-aspect-ratio=1/1");
+        clip.pipeline.by_name("sink").unwrap().set_property("sync", true);
+        let decoded = clip.pipeline.by_name("decoded").unwrap();
+        decoded.set_property("eos-after", 25);
+        decoded.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
+            if let Some(gst::PadProbeData::Buffer(buffer)) = &mut probe.data {
+                buffer.make_mut().set_pts(stamp);
+            }
+            gst::PadProbeReturn::Ok
+        });
+        clip.pipeline.set_state(gst::State::Playing).unwrap();
+        wait_for(&clip.pipeline, gst::MessageType::Eos);
+        let (before, after) = (clip.before.values(), clip.after.values());
+        assert_eq!(before, after);
+        assert!(after.len() >= 24 && after.iter().all(|(pts, ..)| *pts == stamp), "{after:?}");
+        assert_eq!((clip.stat("late-frames"), clip.stat("failures")), (0, 0), "{stamp:?}");
+        assert_eq!(clip.stat("restored-faces"), after.len() as u64, "{stamp:?}");
+    }
 }
 
 #[test]
