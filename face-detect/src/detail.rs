@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What restoration changed in a face, apart from where the face is: it can be put into any later frame.
 
+use std::sync::Arc;
+
 use opencv::core::{self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, Size, Vec3f, no_array};
 use opencv::imgproc::{INTER_CUBIC, INTER_LINEAR};
 use opencv::prelude::*;
@@ -8,22 +10,19 @@ use opencv::prelude::*;
 use crate::correction::Correction;
 use crate::error::DetectError;
 use crate::image::check_bgr;
-use crate::keep_color::remove_tone;
-use crate::mask::{LEAST_WEIGHT, face_mask, mask_bounds};
+use crate::mask::{LEAST_WEIGHT, mask_bounds};
 use crate::region::Region;
 use crate::similarity::Similarity;
+use crate::support::Support;
 use crate::warp::{antialias, warp};
 
 /// The change restored − aligned of one face, in crop space.
 #[derive(Debug, Clone)]
 pub struct FaceDetail {
     crop_size: u32,
-    /// The part of the crop that the mask touches.
-    support: Region,
-    /// `CV_32FC3` over `support`, units of 0..255, the crops' channel order, not yet masked.
+    support: Arc<Support>,
+    /// `CV_32FC3` over the support, units of 0..255, the crops' channel order, not yet masked.
     change: Mat,
-    /// `CV_32FC1` over `support`, 0 to 1.
-    mask: Mat,
 }
 
 impl FaceDetail {
@@ -38,19 +37,12 @@ impl FaceDetail {
         keep_color: bool,
     ) -> Result<Self, DetectError> {
         let crop_size = check_crops(aligned, restored)?;
-        // The mask lies inside every crop; a crop of a few pixels may round to nothing of it.
-        let support =
-            mask_bounds(crop_size).clipped(crop_size, crop_size).ok_or_else(|| DetectError::WrongImage {
-                what: "aligned face",
-                expected: "a crop large enough for a face".to_owned(),
-                found: format!("{crop_size}x{crop_size} pixels"),
-            })?;
-        let mask = face_mask(crop_size, support)?;
-        let mut change = difference(restored, aligned, support)?;
+        let support = Support::of(crop_size)?;
+        let mut change = difference(restored, aligned, support.region)?;
         if keep_color {
-            remove_tone(&mut change, &mask, crop_size)?;
+            support.tone.remove_tone(&mut change)?;
         }
-        Ok(Self { crop_size, support, change, mask })
+        Ok(Self { crop_size, support, change })
     }
 
     /// Width and height of the crop.
@@ -90,11 +82,11 @@ impl FaceDetail {
         let change = filtered.as_ref().unwrap_or(&self.change);
         let to_support = to_crop
             .with_origin(region.x, region.y)
-            .translated(-f64::from(self.support.x), -f64::from(self.support.y));
+            .translated(-f64::from(self.support.region.x), -f64::from(self.support.region.y));
         let size = Size::new(region.width, region.height);
         // Straight lines would show the crop's grid in a large face, and blur a moving one by its position between pixels.
         let mut delta = warp(change, &to_support, size, INTER_CUBIC, BORDER_REPLICATE)?;
-        let mut mask = warp(&self.mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
+        let mut mask = warp(&self.support.mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
         weigh(&mut delta, &mut mask, strength).map_err(DetectError::at("masking a face"))?;
         Ok(Some(Correction { region, delta, mask }))
     }

@@ -35,6 +35,7 @@ mod quarter_turn;
 mod region;
 mod search;
 mod similarity;
+mod support;
 mod template;
 mod tile;
 mod track;
