@@ -11,6 +11,7 @@ use crate::error::DetectError;
 use crate::face::Face;
 use crate::image::check_bgr;
 use crate::input_size::InputSize;
+use crate::look::Look;
 use crate::misfit::is_plausible;
 use crate::nms::suppress_overlaps;
 use crate::yunet::{self, Grid, OUTPUTS, STRIDES};
@@ -57,11 +58,18 @@ impl DetectOptions {
     }
 }
 
+/// Networks that are kept, each laid out for an input size: a frame, a frame in which faces are suspected, and two
+/// windows.
+const MOST_NETS: usize = 4;
+
 /// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](is_plausible) is none. The first
 /// pass at a new input size is slower, since the network's buffers are laid out anew.
 pub struct FaceDetector {
     model: PathBuf,
-    net: dnn::Net,
+    /// The model's file.
+    bytes: Vector<u8>,
+    /// The one used last is the last.
+    nets: Vec<((u32, u32), dnn::Net)>,
     output_names: Vector<String>,
     blob: Mat,
 }
@@ -77,8 +85,9 @@ impl FaceDetector {
         let bytes =
             std::fs::read(model).map_err(|source| DetectError::ModelUnreadable { path: path(), source })?;
         let corrupt = |reason: String| DetectError::ModelCorrupt { path: path(), reason };
-        let net = dnn::read_net_from_onnx_buffer(&Vector::from_slice(&bytes))
-            .map_err(|error| corrupt(one_line(&error.message)))?;
+        let bytes = Vector::from_slice(&bytes);
+        let net =
+            dnn::read_net_from_onnx_buffer(&bytes).map_err(|error| corrupt(one_line(&error.message)))?;
         let present: Vec<String> = net
             .get_unconnected_out_layers_names()
             .map_err(|error| corrupt(one_line(&error.message)))?
@@ -96,7 +105,8 @@ impl FaceDetector {
                 output_names.push(&name);
             }
         }
-        Ok(Self { model: path(), net, output_names, blob: Mat::default() })
+        // It is laid out for no size yet.
+        Ok(Self { model: path(), bytes, nets: vec![((0, 0), net)], output_names, blob: Mat::default() })
     }
 
     /// The network input that suits a frame and the smallest face wanted in it.
@@ -167,6 +177,40 @@ impl FaceDetector {
         self.run(small_bgr, input, (input.scale, input.scale), options)
     }
 
+    /// The faces of a part of a frame, in pixels of the frame: of what `look` looks at, at [`Look::scaled`] pixels. One that
+    /// an edge of the part cuts may be among them.
+    ///
+    /// # Errors
+    /// As [`detect`](Self::detect), and when `part_bgr` does not fit into the look's input.
+    pub fn look(
+        &mut self,
+        part_bgr: &(impl MatTraitConst + ToInputArray),
+        look: &Look,
+        options: &DetectOptions,
+    ) -> Result<Vec<Face>, DetectError> {
+        let part = check_bgr("part of a frame", part_bgr)?;
+        let factor = |small: i32, large: i32| small as f32 / large.max(1) as f32;
+        let factors = (factor(part.width, look.region.width), factor(part.height, look.region.height));
+        let faces = self.run(part_bgr, look.input, factors, options)?;
+        let (right, down) = (look.region.x as f32, look.region.y as f32);
+        Ok(faces.iter().map(|face| face.shifted(right, down)).collect())
+    }
+
+    /// The network that is laid out for this input, or one that can be spared.
+    fn net(&mut self, input: InputSize) -> Result<&mut dnn::Net, DetectError> {
+        let size = (input.width, input.height);
+        let known = self.nets.iter().position(|(other, _)| *other == size);
+        let net = match known.or_else(|| self.nets.iter().position(|(other, _)| *other == (0, 0))) {
+            Some(index) => self.nets.remove(index).1,
+            None if self.nets.len() < MOST_NETS => dnn::read_net_from_onnx_buffer(&self.bytes)
+                .map_err(DetectError::at("reading the face detector anew"))?,
+            None => self.nets.remove(0).1,
+        };
+        self.nets.push((size, net));
+        let last = self.nets.len() - 1;
+        Ok(&mut self.nets[last].1)
+    }
+
     /// Pads, runs the network, and turns its outputs into the faces asked for.
     pub(crate) fn run(
         &mut self,
@@ -178,10 +222,12 @@ impl FaceDetector {
         options.check()?;
         self.load_input(small, input)?;
         let mut outputs = Vector::<Mat>::new();
-        self.net
-            .set_input_def(&self.blob)
-            .and_then(|()| self.net.forward(&mut outputs, &self.output_names))
+        let (blob, output_names) = (std::mem::take(&mut self.blob), self.output_names.clone());
+        let net = self.net(input)?;
+        net.set_input_def(&blob)
+            .and_then(|()| net.forward(&mut outputs, &output_names))
             .map_err(DetectError::at("running the face detector"))?;
+        self.blob = blob;
 
         let mut candidates = Vec::new();
         let outputs = outputs.to_vec();

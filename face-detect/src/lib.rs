@@ -19,6 +19,7 @@
 //! frame of width `w` spans `-0.5` to `w - 0.5`. Images are OpenCV `Mat`s.
 
 mod align;
+mod cells;
 mod correction;
 mod detail;
 mod detector;
@@ -27,6 +28,7 @@ mod face;
 mod image;
 mod input_size;
 mod keep_color;
+mod look;
 mod mask;
 mod misfit;
 mod nms;
@@ -40,18 +42,23 @@ mod template;
 mod tile;
 mod track;
 mod warp;
+mod watch;
 mod yunet;
 
 pub use align::align;
+pub use cells::Cells;
 pub use correction::Correction;
 pub use detail::FaceDetail;
 pub use detector::{DETECTOR_FILE, DetectOptions, FaceDetector};
 pub use error::DetectError;
-pub use face::{BoundingBox, Face, Point};
+pub use face::{BoundingBox, Face, Point, add_unknown};
 pub use input_size::InputSize;
+pub use look::Look;
 pub use misfit::{is_plausible, misfit};
+pub use nms::suppress_overlaps;
 pub use paste::{PasteOptions, correction, paste};
 pub use region::{Region, face_region};
 pub use similarity::{Similarity, face_to_crop};
 pub use template::template;
 pub use track::{FaceTracker, Track, TrackOptions, TrackState};
+pub use watch::Watch;

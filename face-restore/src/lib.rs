@@ -28,6 +28,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod live;
+mod lookout;
 mod memory;
 mod overlap;
 mod photo;
@@ -41,6 +42,7 @@ mod temporal;
 pub use crop::{AlignedFace, align_face};
 pub use error::FaceRestoreError;
 pub use live::LiveWorker;
+pub use lookout::Patience;
 pub use overlap::weigh_overlaps;
 pub use photo::{FoundFaces, PhotoFinder, PhotoReport, PhotoRestorer, every_face};
 pub use picture::RgbPicture;

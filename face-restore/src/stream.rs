@@ -9,11 +9,16 @@ use face_detect::{Correction, DetectOptions, Face, FaceDetail, PasteOptions, Tra
 use crate::crop::{AlignedFace, align_face};
 use crate::error::FaceRestoreError;
 use crate::live::{LiveFaces, LiveOptions, LiveWorker};
+use crate::lookout::Patience;
 use crate::overlap::weigh_overlaps;
 use crate::pixels::FramePixels;
 use crate::scene::{Scene, SceneFaces};
 use crate::stages::{Stage, Timings};
 use crate::temporal::{TemporalOptions, TemporalRestorer};
+
+/// Live, while nobody is in sight and much of the picture moves, a new face is found after so many intervals at the latest, by default
+/// a second of 30 frames: a call has the processor for others then, and a face comes in by degrees anyway.
+const MOST_LIVE_INTERVALS: u32 = 6;
 
 /// Who restores the faces of a stream, and when.
 enum Mode {
@@ -28,7 +33,8 @@ enum Mode {
 pub struct FrameOptions {
     /// Which faces count.
     pub detect: DetectOptions,
-    /// Every how many frames faces are looked for, at least 1; tracks are followed in between.
+    /// Every how many frames faces are looked for, at least 1; tracks are followed in between. Above 1 only what has changed is
+    /// looked at, and live, while nobody is in sight and much moves, up to six times as seldom.
     pub detection_interval: u32,
     /// How faces are restored.
     pub temporal: TemporalOptions,
@@ -155,8 +161,9 @@ impl FaceStream {
         options: &FrameOptions,
     ) -> Result<FramePlan, FaceRestoreError> {
         let mut plan = FramePlan::default();
-        let (detect, interval) = (&options.detect, options.detection_interval);
-        let scene = self.scene.track(frame, time, upstream, detect, interval, &mut plan.timings)?;
+        let most_intervals = if self.is_live() { MOST_LIVE_INTERVALS } else { 1 };
+        let patience = Patience { interval: options.detection_interval, most_intervals };
+        let scene = self.scene.track(frame, time, upstream, &options.detect, &patience, &mut plan.timings)?;
         if options.paste.strength > 0.0 {
             match &mut self.mode {
                 Mode::Offline(restorer) => restore_now(restorer, frame, &scene, &mut plan, options)?,

@@ -97,7 +97,8 @@ fn gather(changes: &[f32], x: usize, shift: u32, sums: &mut [f32]) {
 /// Adds the mean of `count` pixels' changes to every `step`th byte, rounded and clipped to the nominal range; a byte outside of it
 /// stays, and so does each whose change rounds to 0.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn add_rounded(bytes: &mut [u8], step: usize, sums: &[f32], count: f32, (low, high): (f32, f32)) {
+fn add_rounded(bytes: &mut [u8], step: usize, sums: &[f32], count: f32, nominal: (f32, f32)) {
+    let (low, high) = nominal;
     let add = |byte: &mut u8, sum: f32| {
         let value = f32::from(*byte);
         // Not `clamp`, whose check of its bounds keeps the loop from being vectorised.
