@@ -196,21 +196,6 @@ impl FaceDetector {
         Ok(faces.iter().map(|face| face.shifted(right, down)).collect())
     }
 
-    /// The network that is laid out for this input, or one that can be spared.
-    fn net(&mut self, input: InputSize) -> Result<&mut dnn::Net, DetectError> {
-        let size = (input.width, input.height);
-        let known = self.nets.iter().position(|(other, _)| *other == size);
-        let net = match known.or_else(|| self.nets.iter().position(|(other, _)| *other == (0, 0))) {
-            Some(index) => self.nets.remove(index).1,
-            None if self.nets.len() < MOST_NETS => dnn::read_net_from_onnx_buffer(&self.bytes)
-                .map_err(DetectError::at("reading the face detector anew"))?,
-            None => self.nets.remove(0).1,
-        };
-        self.nets.push((size, net));
-        let last = self.nets.len() - 1;
-        Ok(&mut self.nets[last].1)
-    }
-
     /// Pads, runs the network, and turns its outputs into the faces asked for.
     pub(crate) fn run(
         &mut self,
@@ -222,12 +207,10 @@ impl FaceDetector {
         options.check()?;
         self.load_input(small, input)?;
         let mut outputs = Vector::<Mat>::new();
-        let (blob, output_names) = (std::mem::take(&mut self.blob), self.output_names.clone());
-        let net = self.net(input)?;
-        net.set_input_def(&blob)
-            .and_then(|()| net.forward(&mut outputs, &output_names))
+        let net = laid_out(&mut self.nets, &self.bytes, input)?;
+        net.set_input_def(&self.blob)
+            .and_then(|()| net.forward(&mut outputs, &self.output_names))
             .map_err(DetectError::at("running the face detector"))?;
-        self.blob = blob;
 
         let mut candidates = Vec::new();
         let outputs = outputs.to_vec();
@@ -306,6 +289,25 @@ impl FaceDetector {
             landmarks: values(3)?,
         })
     }
+}
+
+/// The network of `nets` that is laid out for this input, one read anew from the file's `bytes`, or one that can be spared.
+fn laid_out<'a>(
+    nets: &'a mut Vec<((u32, u32), dnn::Net)>,
+    bytes: &Vector<u8>,
+    input: InputSize,
+) -> Result<&'a mut dnn::Net, DetectError> {
+    let size = (input.width, input.height);
+    let position = |wanted| nets.iter().position(|(size, _)| *size == wanted);
+    let net = match position(size).or_else(|| position((0, 0))) {
+        Some(index) => nets.remove(index).1,
+        None if nets.len() < MOST_NETS => dnn::read_net_from_onnx_buffer(bytes)
+            .map_err(DetectError::at("reading the face detector anew"))?,
+        None => nets.remove(0).1,
+    };
+    nets.push((size, net));
+    let last = nets.len() - 1;
+    Ok(&mut nets[last].1)
 }
 
 /// OpenCV's messages span lines; ours are one.

@@ -23,6 +23,7 @@
 //!
 //! Pixels are 8 bits a channel, crops `CV_8UC3` in RGB; coordinates are pixels of the frame, whole numbers pixel centres.
 
+mod answer;
 mod crop;
 mod error;
 #[cfg(test)]
@@ -39,7 +40,7 @@ mod stages;
 mod stream;
 mod temporal;
 
-pub use crop::{AlignedFace, align_face};
+pub use crop::{AlignedFace, CropSides, align_face};
 pub use error::FaceRestoreError;
 pub use live::LiveWorker;
 pub use lookout::Patience;
@@ -50,4 +51,4 @@ pub use pixels::FramePixels;
 pub use scene::{Finder, Scene, SceneFaces};
 pub use stages::{STAGES, Stage, Timings};
 pub use stream::{Changes, FaceStream, FrameOptions, FramePlan};
-pub use temporal::{TemporalOptions, TemporalRestorer};
+pub use temporal::{RestoredFace, TemporalOptions, TemporalRestorer};

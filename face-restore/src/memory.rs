@@ -12,7 +12,7 @@ use opencv::core::{
     self, BORDER_REPLICATE, CV_32F, Mat, MatTraitConst, MatTraitConstManual, MatTraitManual, Ptr, Scalar,
     Size, Vec2f, no_array,
 };
-use opencv::imgproc::{self, INTER_AREA, INTER_LANCZOS4, INTER_LINEAR};
+use opencv::imgproc::{self, INTER_AREA, INTER_CUBIC, INTER_LANCZOS4, INTER_LINEAR};
 use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_ULTRAFAST, DenseOpticalFlowTrait};
 
 /// Optical flow is computed on crops of at most this side: finer motion than its pixels is compression noise.
@@ -32,6 +32,25 @@ pub struct FaceMemory {
     pub input: Mat,
     /// What was shown.
     pub restored: Mat,
+}
+
+impl FaceMemory {
+    /// Makes the crops `size` pixels large: the face has grown or shrunk so much that it is restored in crops of another
+    /// size, which show the same.
+    ///
+    /// # Errors
+    /// When OpenCV fails.
+    pub fn resize(&mut self, size: Size) -> opencv::Result<()> {
+        for crop in [&mut self.input, &mut self.restored] {
+            if crop.size()? != size {
+                let interpolation = if size.width < crop.cols() { INTER_AREA } else { INTER_CUBIC };
+                let mut resized = Mat::default();
+                imgproc::resize(crop, &mut resized, size, 0.0, 0.0, interpolation)?;
+                *crop = resized;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A [`FaceMemory`] as it would look in the present crop.

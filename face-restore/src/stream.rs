@@ -38,6 +38,8 @@ pub struct FrameOptions {
     pub detection_interval: u32,
     /// How faces are restored.
     pub temporal: TemporalOptions,
+    /// Faces that are so small that half a crop shows all there is of them are restored in such a one, where the network takes it.
+    pub match_size: bool,
     /// How restored faces are put back. With strength 0 faces are found and not restored.
     pub paste: PasteOptions,
     /// Live: a face restored longer ago than this is not shown any more.
@@ -70,8 +72,10 @@ pub struct Changes {
     pub appeared: Vec<u64>,
     /// Not visible any more.
     pub lost: Vec<u64>,
-    /// Restored anew.
+    /// Restored.
     pub restored: Vec<u64>,
+    /// Those of the restored ones that get the network's last answer, since they have not changed.
+    pub reused: Vec<u64>,
 }
 
 /// Restores the faces of one frame after the other.
@@ -194,12 +198,17 @@ fn restore_now(
     if scene.visible.is_empty() {
         return Ok(());
     }
-    let aligned = timings.time(Stage::Align, || align_faces(frame, &scene.visible, restorer.crop_size()))?;
+    let sides = restorer.crop_sides().matched(options.match_size);
+    let aligned = timings.time(Stage::Align, || {
+        align_faces(frame, &scene.visible, |track| {
+            sides.for_face(&track.face.landmarks, restorer.last_side(track.id))
+        })
+    })?;
     let restored = timings.time(Stage::Restore, || restorer.restore(&aligned, &options.temporal))?;
     let (width, height) = frame.size();
     for (face, restored) in aligned.iter().zip(&restored) {
         let correction = timings.time(Stage::Paste, || {
-            FaceDetail::between(&face.crop, restored, options.paste.keep_color)?.correction(
+            FaceDetail::between(&face.crop, &restored.crop, options.paste.keep_color)?.correction(
                 &face.to_crop,
                 width,
                 height,
@@ -208,6 +217,7 @@ fn restore_now(
         })?;
         plan.corrections.extend(correction);
         plan.changes.restored.push(face.id);
+        plan.changes.reused.extend(restored.is_reused.then_some(face.id));
     }
     Ok(())
 }
@@ -220,10 +230,16 @@ fn show_newest(
     plan: &mut FramePlan,
     options: &FrameOptions,
 ) -> Result<(), FaceRestoreError> {
-    let options = LiveOptions { temporal: options.temporal, paste: options.paste, max_age: options.max_age };
+    let options = LiveOptions {
+        temporal: options.temporal,
+        match_size: options.match_size,
+        paste: options.paste,
+        max_age: options.max_age,
+    };
     let shown = live.show(frame, scene, &options, &mut plan.timings)?;
     plan.corrections = shown.corrections;
     plan.changes.restored = shown.restored;
+    plan.changes.reused = shown.reused;
     plan.worker = shown.took;
     plan.worker_failure = shown.failure;
     plan.oldest_detail = shown.oldest_detail;
@@ -233,9 +249,9 @@ fn show_newest(
 fn align_faces(
     frame: &dyn FramePixels,
     tracks: &[Track],
-    size: u32,
+    size: impl Fn(&Track) -> u32,
 ) -> Result<Vec<AlignedFace>, FaceRestoreError> {
-    let aligned = tracks.iter().map(|track| align_face(frame, track.id, &track.face.landmarks, size));
+    let aligned = tracks.iter().map(|track| align_face(frame, track.id, &track.face.landmarks, size(track)));
     Ok(aligned.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
