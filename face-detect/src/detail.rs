@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What restoration changed in a face, apart from where the face is: it can be put into any later frame.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use opencv::core::{self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, Size, Vec3f, no_array};
 use opencv::imgproc::{INTER_CUBIC, INTER_LINEAR};
@@ -23,7 +23,13 @@ pub struct FaceDetail {
     support: Arc<Support>,
     /// `CV_32FC3` over the support, units of 0..255, the crops' channel order, not yet masked.
     change: Mat,
+    /// The change filtered for the scale, frame pixels a crop pixel, at which it was put into a frame last.
+    filtered: Arc<Mutex<Option<(f64, Mat)>>>,
 }
+
+/// Scales that differ by less have the same filter: live, a detail is put into several frames, in which its face is of the same
+/// size but for a trembling.
+const SAME_SCALE: f64 = 0.01;
 
 impl FaceDetail {
     /// What turns `aligned` into `restored`, both square `CV_8UC3` of one size and channel order. `keep_color` drops
@@ -42,7 +48,7 @@ impl FaceDetail {
         if keep_color {
             support.tone.remove_tone(&mut change)?;
         }
-        Ok(Self { crop_size, support, change })
+        Ok(Self { crop_size, support, change, filtered: Arc::default() })
     }
 
     /// Width and height of the crop.
@@ -77,9 +83,14 @@ impl FaceDetail {
         if strength == 0.0 {
             return Ok(None);
         }
-        let scale = to_crop.scale();
-        let filtered = antialias(&self.change, 1.0 / scale)?;
-        let change = filtered.as_ref().unwrap_or(&self.change);
+        let scale = 1.0 / to_crop.scale();
+        // What is behind the lock is valid at every step.
+        let mut filtered = self.filtered.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_near = |(other, _): &(f64, Mat)| (scale / other - 1.0).abs() <= SAME_SCALE;
+        if !filtered.as_ref().is_some_and(is_near) {
+            *filtered = antialias(&self.change, scale)?.map(|change| (scale, change));
+        }
+        let change = filtered.as_ref().map_or(&self.change, |(_, change)| change);
         let to_support = to_crop
             .with_origin(region.x, region.y)
             .translated(-f64::from(self.support.region.x), -f64::from(self.support.region.y));

@@ -230,7 +230,7 @@ fn a_face_in_which_something_moves_is_restored_in_each_frame() {
     for frame in 0..8 {
         let mut rgb = fixtures::astronaut();
         // A finger that goes down the cheek.
-        let finger = Rect::new(185, 90 + 7 * frame, 30, 8);
+        let finger = Rect::new(258, 90 + 7 * frame, 24, 8);
         Mat::roi_mut(&mut rgb, finger).unwrap().set_to_def(&Scalar::all(30.0)).unwrap();
         let plan = plan(&mut stream, frame as u32, &fixtures::picture(&rgb), &reusing(1000));
         assert_eq!(plan.tracks.len(), 1);
