@@ -79,6 +79,8 @@ pub struct FaceTracker {
     /// Frames since the detector was asked; `None`: it is asked at once.
     since_detection: Option<u32>,
     empty_scene: EmptyScene,
+    /// The last frame was skipped.
+    is_skipping: bool,
     /// The time from the frame before to one that was skipped.
     skipped: Duration,
 }
@@ -146,6 +148,7 @@ impl FaceTracker {
             self.reset();
             self.frame_size = frame_size;
         }
+        self.is_skipping = false;
         let interval = self.clock.tick(time);
         self.now += interval;
         self.since_detection = self.since_detection.map(|frames| frames.saturating_add(1));
@@ -190,13 +193,14 @@ impl FaceTracker {
 
     /// A frame passes in which nobody is followed ([`is_empty`](Self::is_empty)), of which no more is known than its `cells`;
     /// `frame_size` and `time` as [`update`](Self::update)'s. Returns whether it is to be searched at once: it is the first of its
-    /// size, a new scene begins with it, or too much time has passed.
+    /// size or after one in which somebody was followed, a new scene begins with it, or too much time has passed.
     pub fn skip(&mut self, cells: &Cells, frame_size: (u32, u32), time: Duration) -> bool {
-        let is_first = frame_size != self.frame_size;
-        if is_first {
+        if frame_size != self.frame_size {
             self.reset();
             self.frame_size = frame_size;
+            self.is_skipping = false;
         }
+        let is_first = !std::mem::replace(&mut self.is_skipping, true);
         self.picture = None;
         self.tracked.clear();
         self.tracks.clear();
@@ -218,6 +222,7 @@ impl FaceTracker {
     ) -> Result<&[Track], DetectError> {
         let picture = FlowPicture::new(to_grey("shrunk frame", small)?);
         let factors = factors(&picture, self.frame_size)?;
+        self.is_skipping = false;
         self.since_detection = Some(0);
         match_found(&mut self.tracked, faces, &picture, factors, &mut self.next_id)?;
         self.picture = Some(picture);
