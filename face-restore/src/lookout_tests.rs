@@ -143,13 +143,15 @@ fn a_face_that_comes_while_something_moves_is_found_within_an_interval() {
 
 #[test]
 fn a_look_waits_until_its_pixels_are_earned_and_six_intervals_at_most() {
-    let everywhere = Region { x: 0, y: 0, width: SIZE.0, height: SIZE.1 };
-    let corner = Region { width: 40, height: 40, ..everywhere };
-    let frame = (SIZE.0 as u32, SIZE.1 as u32);
-    // 640×384 pixels of input for faces of 32 pixels, 1024×576 for those of 20, more than 30 frames' worth for those of 16.
-    for (part, min_face_size, live) in
-        [(corner, 32, 5), (everywhere, 32, 12), (everywhere, 20, 29), (everywhere, 16, 30)]
-    {
+    let corner = Region { x: 0, y: 0, width: 40, height: 40 };
+    let whole = |width, height| Region { x: 0, y: 0, width, height };
+    // 640×384 pixels of input for faces of 32 pixels, 1024×576 for those of 20; a square has more than 30 frames' worth.
+    for (part, frame, min_face_size, live) in [
+        (corner, (1280, 720), 32, 5),
+        (whole(1280, 720), (1280, 720), 32, 12),
+        (whole(1280, 720), (1280, 720), 20, 29),
+        (whole(1280, 1280), (1280, 1280), 20, 30),
+    ] {
         let look = Look::for_suspects(part, frame, min_face_size);
         assert_eq!((wait(&look, &OFFLINE), wait(&look, &LIVE)), (5, live), "{look:?}");
     }
