@@ -12,6 +12,9 @@
 //! For a still picture [`FaceDetector::search`] is the first step: it finds small faces of large photos and those of photos
 //! that lie on their side.
 //!
+//! Where nobody is in sight a moving picture needs no more than its [`Cells`]: a [`Watch`] says what has changed in it, and
+//! [`FaceDetector::look`] looks at that alone.
+//!
 //! In a moving picture a [`FaceTracker`] stands between the first step and the second: it asks for detection
 //! now and then, follows the faces in between, gives each an id and keeps its landmarks steady.
 //!
