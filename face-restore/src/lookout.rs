@@ -49,6 +49,8 @@ pub(crate) struct Lookout {
     /// Frames since the last look; those since the whole frame was searched as finely as ever, `None` where it was not.
     since_look: u32,
     since_whole: Option<u32>,
+    /// Which faces were looked for last.
+    asked: Option<DetectOptions>,
 }
 
 impl Lookout {
@@ -74,7 +76,9 @@ impl Lookout {
         at_once: bool,
     ) -> Option<Due> {
         let rest = patience.interval.saturating_mul(LONGEST_REST);
-        if at_once || self.since_whole.is_none_or(|frames| frames >= rest) {
+        // Smaller faces, or less certain ones, may have been there all the time.
+        let is_asked_anew = self.asked.replace(*detect).is_some_and(|asked| asked != *detect);
+        if at_once || is_asked_anew || self.since_whole.is_none_or(|frames| frames >= rest) {
             // Until it has been searched, which may fail.
             self.since_whole = None;
             return Some(Due::Whole);

@@ -50,20 +50,22 @@ impl FramePixels for Watched {
 struct Rig {
     scene: Scene,
     patience: Patience,
+    detect: DetectOptions,
     frame: u32,
 }
 
 impl Rig {
     fn new(patience: Patience) -> Self {
-        Self { scene: fixtures::scene(), patience, frame: 0 }
+        Self { scene: fixtures::scene(), patience, detect: DetectOptions::default(), frame: 0 }
     }
 
     /// The tracks of the next frame, and the areas that were read for them.
     fn next(&mut self, rgb: &Mat) -> (Vec<Track>, Vec<u64>) {
         let frame = Watched(fixtures::picture(rgb), RefCell::default());
-        let (detect, time) = (DetectOptions::default(), FRAME * self.frame);
+        let time = FRAME * self.frame;
         self.frame += 1;
-        let tracks = self.scene.track(&frame, time, &[], &detect, &self.patience, &mut Timings::default());
+        let tracks =
+            self.scene.track(&frame, time, &[], &self.detect, &self.patience, &mut Timings::default());
         (tracks.unwrap().visible, frame.1.into_inner())
     }
 }
@@ -96,7 +98,70 @@ fn with_head(picture: &Mat, x: i32, y: i32, side: i32) -> Mat {
     result
 }
 
+/// A suit and a tie: texture enough to look for a face in, and none there.
+fn suit() -> Mat {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/biden.jpg");
+    let photo = opencv::imgcodecs::imread(path, opencv::imgcodecs::IMREAD_COLOR).unwrap();
+    let (mut large, mut rgb) = (Mat::default(), Mat::default());
+    let part = Mat::roi(&photo, Rect::new(165, 1320, 640, 360)).unwrap();
+    imgproc::resize(&part, &mut large, Size::new(SIZE.0, SIZE.1), 0.0, 0.0, imgproc::INTER_CUBIC).unwrap();
+    imgproc::cvt_color_def(&large, &mut rgb, imgproc::COLOR_BGR2RGB).unwrap();
+    rgb
+}
+
+/// With a camera's noise: even, of ±10 levels.
+fn noisy(picture: &Mat, seed: u32) -> Mat {
+    let mut result = picture.try_clone().unwrap();
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    for value in result.data_bytes_mut().unwrap() {
+        // Xorshift (Marsaglia 2003).
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *value = (i32::from(*value) + (state >> 16) as i32 % 21 - 10).clamp(0, 255) as u8;
+    }
+    result
+}
+
 const WHOLE: u64 = 1280 * 720;
+
+#[test]
+fn noise_is_nothing_that_moves() {
+    let mut rig = Rig::new(OFFLINE);
+    let suit = suit();
+    for frame in 0..60 {
+        let (tracks, read) = rig.next(&noisy(&suit, frame + 1));
+        assert!(tracks.is_empty());
+        assert_eq!(read.len(), usize::from(frame == 0), "{read:?} in frame {frame}");
+    }
+}
+
+#[test]
+fn a_small_face_that_comes_into_a_still_picture_is_found_within_an_interval() {
+    for (x, y) in [(80, 80), (600, 320), (1150, 600)] {
+        for patience in [OFFLINE, LIVE] {
+            let mut rig = Rig::new(patience);
+            for frame in 0..17 {
+                rig.next(&noisy(&suit(), frame + 1));
+            }
+            let picture = with_head(&suit(), x, y, 84);
+            let found = (0..5).position(|frame| !rig.next(&noisy(&picture, frame + 50)).0.is_empty());
+            assert!(found.is_some(), "not found at ({x}, {y}) with {patience:?}");
+        }
+    }
+}
+
+#[test]
+fn smaller_faces_are_looked_for_once_they_are_wanted() {
+    let mut rig = Rig::new(OFFLINE);
+    let picture = with_head(&wall(0), 700, 300, 100);
+    rig.detect.min_face_size = 200;
+    for _ in 0..8 {
+        assert!(rig.next(&picture).0.is_empty());
+    }
+    rig.detect.min_face_size = 32;
+    assert_eq!(rig.next(&picture).0.len(), 1);
+}
 
 #[test]
 fn where_nothing_moves_the_frame_is_searched_every_twelfth_interval() {

@@ -9,7 +9,6 @@ use opencv::prelude::*;
 use super::appearance::Appearance;
 use super::association::{Candidate, associate};
 use super::clock::FrameClock;
-use super::empty_scene::EmptyScene;
 use super::optical_flow::{FlowPicture, follow};
 use super::scene_cut::SceneCutDetector;
 use super::tracked_face::TrackedFace;
@@ -28,15 +27,13 @@ const MEETING_OVERLAP: f32 = 0.02;
 const LARGEST_MISSES: u32 = 2;
 /// After a longer gap between two frames flow may have followed anything: the detector is asked at once.
 const LONGEST_GAP: Duration = Duration::from_millis(500);
-/// A picture without a face in which nothing changes is searched again after so many intervals.
-const LONGEST_REST: u32 = 6;
 
 /// When [`FaceTracker`] wants faces detected and how long it remembers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackOptions {
     /// Every how many frames the detector is asked, at least 1; more often when a face has been
-    /// lost, or after a gap of more than half a second. A new face is seen after so many frames at the latest. Above 1 the detector rests while a picture without a face
-    /// stands still.
+    /// lost, or after a gap of more than half a second. A new face is seen after so many frames at the latest. Frames in which nobody
+    /// is followed may be [skipped](FaceTracker::skip).
     pub detection_interval: u32,
     /// How long a face that is out of sight, or that the detector no longer confirms, keeps its track.
     pub keep: Duration,
@@ -78,7 +75,6 @@ pub struct FaceTracker {
     tracks: Vec<Track>,
     /// Frames since the detector was asked; `None`: it is asked at once.
     since_detection: Option<u32>,
-    empty_scene: EmptyScene,
     /// The last frame was skipped.
     is_skipping: bool,
     /// The time from the frame before to one that was skipped.
@@ -162,23 +158,13 @@ impl FaceTracker {
         self.follow(&mut picture, interval)?;
         let picture = self.picture.insert(picture);
         let every = options.detection_interval;
-        let may_rest = every > 1
-            && self.tracked.is_empty()
-            && self.since_detection.is_some_and(|frames| frames / every < LONGEST_REST);
-        if is_detection_due(&self.tracked, self.since_detection, every)
-            && !(may_rest && self.empty_scene.is_still(picture.grey())?)
-        {
+        if is_detection_due(&self.tracked, self.since_detection, every) {
             let in_sight = self.tracked.iter().all(|tracked| tracked.state != TrackState::Missing);
             let known = self.tracked.iter().filter(|_| in_sight && self.since_detection.is_some());
             let known = known.map(|tracked| tracked.face.resized(factors.0.recip(), factors.1.recip()));
             let faces = detect(&known.collect::<Vec<Face>>())?;
             self.since_detection = Some(0);
             match_found(&mut self.tracked, &faces, picture, factors, &mut self.next_id)?;
-            if self.tracked.is_empty() {
-                self.empty_scene.remember(picture.grey())?;
-            } else {
-                self.empty_scene.forget();
-            }
         }
         self.end_tracks(options.keep);
         self.publish(interval, factors);
@@ -204,7 +190,6 @@ impl FaceTracker {
         self.picture = None;
         self.tracked.clear();
         self.tracks.clear();
-        self.empty_scene.forget();
         self.skipped = self.clock.tick(time);
         self.now += self.skipped;
         self.scene_cuts.is_cut_of_cells(cells) || is_first || self.skipped > LONGEST_GAP
