@@ -44,14 +44,15 @@ impl Answers {
         self.0.retain(|id, _| alive.contains(id));
     }
 
-    /// The answer to the face, where the last one was asked for by the same options, is not shown too often yet and is that to the
-    /// same crop but for noise.
+    /// The answer to a face whose crop has these `means`, where the last one was asked for by the same options, is not shown too
+    /// often yet and is that to the same crop but for noise.
     ///
     /// # Errors
     /// When OpenCV fails.
     pub(crate) fn again(
         &mut self,
         face: &AlignedFace,
+        means: &Mat,
         options: &TemporalOptions,
     ) -> opencv::Result<Option<Mat>> {
         let Some(answer) = self.0.get_mut(&face.id) else { return Ok(None) };
@@ -59,40 +60,32 @@ impl Answers {
         if !is_asked_alike || answer.shown_again >= options.most_reuse {
             return Ok(None);
         }
-        if norm2(&means(&face.crop)?, &answer.means, NORM_INF, &no_array())? > CODEC_NOISE {
+        if norm2(means, &answer.means, NORM_INF, &no_array())? > CODEC_NOISE {
             return Ok(None);
         }
         answer.shown_again += 1;
         Ok(Some(answer.restored.clone()))
     }
 
-    /// The face has been restored.
-    ///
-    /// # Errors
-    /// When OpenCV fails.
+    /// A face whose crop has these `means` has been restored.
     pub(crate) fn remember(
         &mut self,
         face: &AlignedFace,
+        means: Mat,
         restored: &Mat,
         options: &TemporalOptions,
-    ) -> opencv::Result<()> {
-        if options.most_reuse == 0 {
-            self.0.remove(&face.id);
-            return Ok(());
-        }
-        let answer = Answer {
-            means: means(&face.crop)?,
-            side: face.crop.cols(),
-            options: *options,
-            restored: restored.clone(),
-            shown_again: 0,
-        };
+    ) {
+        let (side, restored) = (face.crop.cols(), restored.clone());
+        let answer = Answer { means, side, options: *options, restored, shown_again: 0 };
         self.0.insert(face.id, answer);
-        Ok(())
     }
 }
 
-fn means(crop: &Mat) -> opencv::Result<Mat> {
+/// The means of a crop's cells, `CV_8UC3`.
+///
+/// # Errors
+/// When OpenCV fails.
+pub(crate) fn means(crop: &Mat) -> opencv::Result<Mat> {
     let mut means = Mat::default();
     imgproc::resize(crop, &mut means, Size::new(CELLS, CELLS), 0.0, 0.0, INTER_AREA)?;
     Ok(means)
@@ -148,16 +141,22 @@ mod tests {
     fn answered(crop: Mat, options: &TemporalOptions) -> Answers {
         let mut answers = Answers::default();
         let grey = Mat::new_rows_cols_with_default(SIDE, SIDE, CV_8UC3, Scalar::all(128.0)).unwrap();
-        answers.remember(&face(crop), &grey, options).unwrap();
+        let means = means(&crop).unwrap();
+        answers.remember(&face(crop), means, &grey, options);
         answers
+    }
+
+    /// What is shown to `face` of an earlier answer.
+    fn shown(answers: &mut Answers, face: &AlignedFace, options: &TemporalOptions) -> Option<Mat> {
+        answers.again(face, &means(&face.crop).unwrap(), options).unwrap()
     }
 
     #[test]
     fn noise_is_no_change_and_motion_is_one() {
         let mut answers = answered(crop(0), &OPTIONS);
-        let mut again = |crop: Mat| answers.again(&face(crop), &OPTIONS).unwrap();
-        let shown = again(with_noise(&crop(0), 4)).unwrap();
-        assert!(shown.data_bytes().unwrap().iter().all(|&value| value == 128), "the answer itself");
+        let mut again = |crop: Mat| shown(&mut answers, &face(crop), &OPTIONS);
+        let answer = again(with_noise(&crop(0), 4)).unwrap();
+        assert!(answer.data_bytes().unwrap().iter().all(|&value| value == 128), "the answer itself");
         // A pixel of the frame is almost three of the crop.
         assert!(again(crop(1)).is_none());
         let mut blinks = crop(0);
@@ -170,11 +169,8 @@ mod tests {
     #[test]
     fn changes_add_up_since_the_answer() {
         let mut answers = answered(crop(0), &OPTIONS);
-        let seen: Vec<bool> = (1..7)
-            .map(|level| {
-                answers.again(&face(brighter(&crop(0), f64::from(level))), &OPTIONS).unwrap().is_some()
-            })
-            .collect();
+        let brighter = (1..7).map(|level| face(brighter(&crop(0), f64::from(level))));
+        let seen: Vec<bool> = brighter.map(|face| shown(&mut answers, &face, &OPTIONS).is_some()).collect();
         assert_eq!(seen, [true, true, true, false, false, false]);
     }
 
@@ -182,16 +178,14 @@ mod tests {
     fn an_answer_is_shown_as_often_as_is_allowed_and_to_those_who_asked_for_it() {
         let twice = TemporalOptions { most_reuse: 2, ..OPTIONS };
         let mut answers = answered(crop(0), &twice);
-        let shown = [(); 4].map(|()| answers.again(&face(crop(0)), &twice).unwrap().is_some());
-        assert_eq!(shown, [true, true, false, false]);
+        let often = [(); 4].map(|()| shown(&mut answers, &face(crop(0)), &twice).is_some());
+        assert_eq!(often, [true, true, false, false]);
         let mut answers = answered(crop(0), &OPTIONS);
         let other = TemporalOptions { seed: 2, ..OPTIONS };
-        assert!(answers.again(&face(crop(0)), &other).unwrap().is_none(), "another seed");
+        assert!(shown(&mut answers, &face(crop(0)), &other).is_none(), "another seed");
         let stranger = AlignedFace { id: 4, ..face(crop(0)) };
-        assert!(answers.again(&stranger, &OPTIONS).unwrap().is_none(), "another face");
+        assert!(shown(&mut answers, &stranger, &OPTIONS).is_none(), "another face");
         answers.keep(&[4]);
-        assert!(answers.again(&face(crop(0)), &OPTIONS).unwrap().is_none(), "its track has ended");
-        let never = TemporalOptions { most_reuse: 0, ..OPTIONS };
-        assert!(answered(crop(0), &never).again(&face(crop(0)), &never).unwrap().is_none());
+        assert!(shown(&mut answers, &face(crop(0)), &OPTIONS).is_none(), "its track has ended");
     }
 }

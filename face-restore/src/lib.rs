@@ -17,6 +17,8 @@
 //!
 //! - [`Scene`] (`scene.rs`) owns the lives of faces: it says which are *visible* in this frame and which are *alive*, that is,
 //!   may be visible again. Everything that is remembered of a face is kept for the alive ones and dropped with the others.
+//! - Where nobody is in sight the scene's lookout (`lookout.rs`) reads no more of a frame than its cells until something
+//!   changes, and has the detector look at that alone.
 //! - Offline, a frame waits for its faces. Live, it takes what the worker has finished and never waits (`live/`).
 //! - A frame that is left out or fails is a pause; [`FaceStream::reset`] (seek, flush, another format) is an end.
 //! - A photo takes the same way without the first and the third step's memory (`photo.rs`).

@@ -137,6 +137,9 @@ impl Lookout {
         let boxes: Vec<BoundingBox> = known.iter().map(|face| enlarged(&face.bbox)).collect();
         if let Some(changed) = self.watch.changed(cells, size, &boxes) {
             let look = Look::for_suspects(changed, size, detect.min_face_size);
+            if pixels + look.pixels() > usual.width * usual.height / 4 * 3 {
+                return self.whole(detector, frame, cells, detect);
+            }
             if is_somebody(detector, frame, &look, detect, known)? {
                 return self.whole(detector, frame, cells, detect);
             }

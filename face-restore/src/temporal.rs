@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vec3b};
 use restore_core::{RestoreOptions, Restorer, WarmStart, faces_from_rgb8, faces_to_rgb8};
 
-use crate::answer::Answers;
+use crate::answer::{Answers, means};
 use crate::crop::{AlignedFace, CropSides};
 use crate::error::FaceRestoreError;
 use crate::memory::{FaceMemory, Recall, Recalled};
@@ -100,20 +100,34 @@ impl TemporalRestorer {
         faces: &[AlignedFace],
         options: &TemporalOptions,
     ) -> Result<Vec<RestoredFace>, FaceRestoreError> {
-        let mut results = Vec::with_capacity(faces.len());
-        for face in faces {
-            results.push(self.answers.again(face, options)?);
+        if options.most_reuse == 0 {
+            self.answers.clear();
+            let restored = self.restore_anew(&faces.iter().collect::<Vec<_>>(), options)?;
+            return Ok(restored.into_iter().map(|crop| RestoredFace { crop, is_reused: false }).collect());
         }
-        let changed = faces.iter().zip(&results).filter(|(_, again)| again.is_none());
-        let changed: Vec<&AlignedFace> = changed.map(|(face, _)| face).collect();
-        let mut restored = self.restore_anew(&changed, options)?.into_iter();
-        let results = results.into_iter().map(|again| {
+        let mut shown_again = Vec::with_capacity(faces.len());
+        let mut changed = Vec::new();
+        for face in faces {
+            let means = means(&face.crop)?;
+            shown_again.push(self.answers.again(face, &means, options)?);
+            if let Some(None) = shown_again.last() {
+                changed.push((face, means));
+            }
+        }
+        let anew: Vec<&AlignedFace> = changed.iter().map(|(face, _)| *face).collect();
+        let restored = self.restore_anew(&anew, options)?;
+        for ((face, means), restored) in changed.into_iter().zip(&restored) {
+            self.answers.remember(face, means, restored, options);
+        }
+        let mut restored = restored.into_iter();
+        let results = shown_again.into_iter().map(|again| {
             let is_reused = again.is_some();
             again.or_else(|| restored.next()).map(|crop| RestoredFace { crop, is_reused })
         });
         Ok(results.flatten().collect())
     }
 
+    /// Restores all of the faces, whatever was answered before.
     fn restore_anew(
         &mut self,
         faces: &[&AlignedFace],
@@ -146,7 +160,6 @@ impl TemporalRestorer {
             if persistence > 0.0 {
                 self.memories.insert(face.id, FaceMemory { input, restored: restored.clone() });
             }
-            self.answers.remember(face, restored, options)?;
             self.sides.insert(face.id, face.crop.cols() as u32);
         }
         Ok(restored)

@@ -165,7 +165,8 @@ fn faces_of_half_the_size_are_taken() {
     let restored = restorer.restore(&small, &[1, 2]).unwrap();
     assert_eq!(restored.size(), [2, 3, 16, 16]);
     assert!(restored.equal(&expected));
-    let start = Some(WarmStart { faces: &faces(2), gamma: 0.5 });
+    let large = faces(2);
+    let start = Some(WarmStart { faces: &large, gamma: 0.5 });
     let options = RestoreOptions { start, ..RestoreOptions::default() };
     let error = restorer.restore_with(&small, &[1, 2], &options).unwrap_err();
     assert!(matches!(error, RestoreError::Shape(_)), "{error}");
