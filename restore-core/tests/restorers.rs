@@ -161,7 +161,7 @@ fn faces_of_half_the_size_are_taken() {
     let small = wave(&[2, 3, 16, 16], 0.731, 0.0);
     let expected = half.restore(&small, &[1, 2]).unwrap();
     // The noise of one size is not taken for that of the other.
-    restorer.restore(&faces(2), &[1, 2]).unwrap();
+    let _ = restorer.restore(&faces(2), &[1, 2]).unwrap();
     let restored = restorer.restore(&small, &[1, 2]).unwrap();
     assert_eq!(restored.size(), [2, 3, 16, 16]);
     assert!(restored.equal(&expected));
