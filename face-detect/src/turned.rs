@@ -5,9 +5,9 @@ use opencv::core::Mat;
 
 use crate::detector::{DetectOptions, FaceDetector};
 use crate::error::DetectError;
-use crate::face::Face;
+use crate::face::{Face, add_unknown};
 use crate::quarter_turn::QuarterTurn;
-use crate::search::{CERTAIN, SURE, add_unknown, is_upright};
+use crate::search::{CERTAIN, SURE, is_upright};
 
 /// The picture is turned all ways in one of so many looks at most, and a turn that has found nothing in so many is given up.
 /// Three more runs of the detector every six looks are half as many again.
@@ -61,6 +61,12 @@ impl TurnedSearch {
         let staying = found.iter().filter(|(_, face)| faces.contains(face));
         self.learn(staying.max_by(|a, b| a.1.score.total_cmp(&b.1.score)).map(|(turn, _)| *turn));
         Ok(faces)
+    }
+
+    /// Whether heads have been found lately that do not stand upright: the frame is then turned at each look.
+    #[must_use]
+    pub fn is_turned(&self) -> bool {
+        self.turn.is_some()
     }
 
     /// Whether the frame is to be turned all ways at this look. `is_certain`: a face certainly stands upright in it, as it is or

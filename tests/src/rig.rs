@@ -32,7 +32,8 @@ impl Rig {
     /// The same for frames that have nothing to do with each other: each is searched and restored as if it were alone.
     #[must_use]
     pub fn frame_by_frame(properties: &[(&str, &dyn ToValue)]) -> Self {
-        let alone: [(&str, &dyn ToValue); 2] = [("temporal", &0.0), ("detection-interval", &1_u32)];
+        let alone: [(&str, &dyn ToValue); 3] =
+            [("temporal", &0.0), ("detection-interval", &1_u32), ("max-reuse", &0_u32)];
         Self::new(&[&alone, properties].concat())
     }
 

@@ -265,12 +265,14 @@ fn join(whole: &mut FramePlan, later: FramePlan) -> Vec<Correction> {
     let came_and_went = |id: &u64| whole.changes.appeared.contains(id);
     let lost: Vec<u64> = changes.lost.iter().filter(|id| !came_and_went(id)).copied().collect();
     whole.changes.appeared.retain(|id| !changes.lost.contains(id));
-    let Changes { appeared, restored, .. } = changes;
+    let Changes { appeared, restored, reused, .. } = changes;
     whole.changes.appeared.extend(appeared);
     whole.changes.lost.extend(lost);
     let anew = restored.into_iter().filter(|id| !whole.changes.restored.contains(id));
     let anew: Vec<u64> = anew.collect();
     whole.changes.restored.extend(anew);
+    // Of the two fields' faces those count for which the network was asked in neither.
+    whole.changes.reused.retain(|id| reused.contains(id));
     whole.tracks = tracks;
     whole.oldest_detail = whole.oldest_detail.max(oldest_detail);
     whole.worker = whole.worker.or(worker);
