@@ -230,7 +230,7 @@ fn degrade_all(jobs: &[Job], records: &BTreeMap<String, Record>) -> anyhow::Resu
             let Some(job) = jobs.get(index) else { return Ok(()) };
             let record = &records[&format!("{}.png", job.name)];
             if let Err(error) = degrade(job, record) {
-                if matches!(error.downcast_ref(), Some(PictureError::Write { .. })) {
+                if error.downcast_ref().is_some_and(PictureError::is_full_disk) {
                     // A full disk will not get better with the next picture: stop the other threads, too.
                     next.store(jobs.len(), Ordering::Relaxed);
                     return Err(error);

@@ -103,7 +103,7 @@ fn restore_faces(
             let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
             Ok(restore_aligned(restorer, &pictures, &seeds, args.strength)?)
         },
-        write: |job: &Job, _: &RgbImage, restored: &RgbImage| Ok(picture::write(&job.output, restored)?),
+        write: |job: &Job, _: &RgbImage, restored: &RgbImage| picture::write(&job.output, restored),
     };
     let done = stages.run(&batches, &bar)?;
     bar.finish_and_clear();

@@ -51,7 +51,7 @@ pub fn export_for_biggan(
         for done in in_parallel(jobs, |job| export(source, job)) {
             match done {
                 // A full disk will not get better with the next picture.
-                Err(error @ PictureError::Write { .. }) => return Err(error.into()),
+                Err(error) if error.is_full_disk() => return Err(error.into()),
                 Err(error) => left_out.push(error.to_string()),
                 Ok(()) => {}
             }

@@ -48,7 +48,7 @@ pub struct Enhanced {
     pub outcome: Outcome,
     /// The pictures of the shard; those without a result at the start are missing.
     pub jobs: Jobs,
-    /// The broken pictures, and what is wrong with each.
+    /// The broken pictures and those whose results could not be written, and what is wrong with each.
     pub failures: Vec<(Job, String)>,
 }
 
@@ -129,7 +129,7 @@ impl EnhanceJob {
                 Ok(enhance(restorer, self.kind, &colours, &seeds)?)
             },
             write: |job: &Job, (file, _): &(PictureFile, RgbImage), enhanced: &RgbImage| {
-                Ok(picture::write_atomically(&job.output, &file.encode(enhanced)?)?)
+                picture::write_atomically(&job.output, &file.encode(enhanced)?)
             },
         };
         let done = stages.run(batches, &bar)?;

@@ -68,6 +68,17 @@ pub enum PictureError {
     },
 }
 
+impl PictureError {
+    /// Whether the disk, or the user's share of it, is full, so that no other file can be written either. Any other reason may
+    /// be of this file alone.
+    #[must_use]
+    pub fn is_full_disk(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+
+        matches!(self, Self::Write { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
 /// What the encoder refused.
 pub(crate) fn encode_error(width: u32, height: u32, error: &ImageError) -> PictureError {
     PictureError::Encode { width, height, reason: error.to_string() }
