@@ -17,7 +17,7 @@ pub enum PictureError {
         source: std::io::Error,
     },
     /// The file is there, but its content is not a whole picture.
-    #[error("{} is not a readable picture: {reason}. Supported are whole files of PNG, JPEG, WebP, TIFF and BMP: convert it to one of these", path.display())]
+    #[error("{} is not a readable picture: {reason}. Supported are whole files of PNG, JPEG, WebP, TIFF, GIF and BMP: convert it to one of these", path.display())]
     Content {
         /// The file.
         path: PathBuf,
