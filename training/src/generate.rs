@@ -155,11 +155,10 @@ impl GenerateJob {
     fn jobs(&self) -> Jobs {
         let job = |number: usize| {
             let name = format!("{number:06}");
-            Job { input: self.model.file.clone(), output: self.output.join(name.clone() + ".png"), name }
+            let output = self.output.join(name.clone() + ".png");
+            Job { input: self.model.file.clone(), name, copy: output.clone(), output }
         };
-        let all: Vec<Job> = (0..self.count).map(job).collect();
-        let missing = all.iter().filter(|job| !job.output.exists()).cloned().collect();
-        Jobs { all, missing }
+        Jobs::of((0..self.count).map(job).collect())
     }
 
     fn find_class(&self, generator: &Generator, name: &str) -> Result<usize, GenerateError> {

@@ -42,8 +42,8 @@ pub fn export_for_biggan(
     }
     let root = output.join(ROOT);
     let root = if source.classes.is_some() { root } else { root.join(ONE_CLASS) };
-    let jobs = Jobs::find(&source.folder, &root, Naming::PngApart)?;
-    for job in jobs.all.iter().filter(|job| job.output.exists()) {
+    let jobs = Jobs::find(&source.folder, &root, Naming::Png)?;
+    for job in jobs.all.iter().filter(|job| job.is_done()) {
         check_size(&job.output, source.size)?;
     }
     let mut left_out = Vec::new();

@@ -119,7 +119,7 @@ fn write_all<'a, T: Send>(
 ) -> Result<Vec<(&'a Job, String)>, PictureError> {
     let mut failures = Vec::new();
     for (pictures, restored) in results {
-        let missing = pictures.into_iter().zip(restored).filter(|((job, _), _)| !job.output.exists());
+        let missing = pictures.into_iter().zip(restored).filter(|((job, _), _)| !job.is_done());
         let written =
             in_parallel(missing, |((job, picture), restored)| (job, write(job, &picture, &restored)));
         for (job, written) in written {

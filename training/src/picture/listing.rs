@@ -22,8 +22,8 @@ const OTHER_PICTURES: [&str; 30] = [
 
 /// The files of a folder tree: paths relative to it, sorted. Hidden files and folders are left out, links are followed.
 ///
-/// What a file is follows from its name's ending. Only where that is an unusual one, or there is none, the file is opened, so that a folder
-/// of 100 000 pictures is listed in a fraction of a second.
+/// What a file is follows from its name's ending. Only where that is an unusual one, or there is none, the file is opened, so that
+/// a folder of 100 000 pictures is listed in a fraction of a second.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// Pictures; whether they are whole is seen when they are read.

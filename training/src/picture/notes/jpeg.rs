@@ -23,7 +23,7 @@ const INDEX: (u8, &[u8]) = (0xe2, b"MPF\0");
 
 /// What is kept of a JPEG file.
 #[derive(Debug, Default)]
-pub(super) struct JpegNotes {
+pub(in crate::picture) struct JpegNotes {
     /// As it is in the file.
     density: Option<Vec<u8>>,
     /// Whole segments.

@@ -61,7 +61,8 @@ pub(super) fn xmp(xmp: Vec<u8>) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('\0');
     // Behind the keyword: not compressed (two bytes), no language, no translated keyword.
     let head = b"XML:com.adobe.xmp\0\0\0\0\0";
-    (!text.is_empty() && !text.contains('\0')).then(|| chunk(b"iTXt", &[head, text.as_bytes()].concat()))
+    (!text.is_empty() && !text.contains('\0'))
+        .then(|| chunk(b"iTXt", &[head.as_slice(), text.as_bytes()].concat()))
 }
 
 /// The chunk with a profile for which PNG has no place of its own, in the way of ImageMagick, which others read, too: a text
@@ -76,7 +77,7 @@ pub(super) fn raw_profile(name: &str, profile: &[u8]) -> Vec<u8> {
 }
 
 fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    let checked = [name, data].concat();
+    let checked = [name.as_slice(), data].concat();
     let (length, sum) = ((data.len() as u32).to_be_bytes(), crc32fast::hash(&checked).to_be_bytes());
     [&length[..], &checked, &sum].concat()
 }
