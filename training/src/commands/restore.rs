@@ -76,7 +76,7 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         "this idm was built without the feature `detect`, so it finds no faces in photos: pass --aligned for \
          aligned faces, or build it with default features"
     );
-    let naming = if args.aligned { Naming::PngApart } else { Naming::Same };
+    let naming = if args.aligned { Naming::Png } else { Naming::Same };
     let jobs = Jobs::find(&args.input, &args.output, naming)?;
     let model = args.restorer.choice()?;
     let mut restorer = model.restorer(&model.checkpoint()?, args.steps)?;
