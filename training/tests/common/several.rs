@@ -58,7 +58,7 @@ pub fn webp_chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
 /// A WebP file of `chunks` with the `flags` of its first one, which is added, for a picture of that side.
 pub fn webp_file(flags: u8, side: u32, chunks: &[Vec<u8>]) -> Vec<u8> {
     let side = &(side - 1).to_le_bytes()[..3];
-    let extended = webp_chunk(b"VP8X", &[&[flags, 0, 0, 0], side, side].concat());
+    let extended = webp_chunk(b"VP8X", &[&[flags, 0, 0, 0][..], side, side].concat());
     let chunks = [&b"WEBP"[..], &extended, &chunks.concat()].concat();
     [&b"RIFF"[..], &(chunks.len() as u32).to_le_bytes(), &chunks].concat()
 }
@@ -91,6 +91,5 @@ pub fn tiff_pages(secondary: &[bool]) -> Vec<u8> {
         page.encoder().write_tag(Tag::NewSubfileType, u32::from(secondary)).unwrap();
         page.write_data(&[0, 80, 160, 240]).unwrap();
     }
-    drop(encoder);
     file.into_inner()
 }

@@ -14,7 +14,8 @@ use training::picture;
 use crate::common::{faces, failed, idm, names, succeeded, test_data, text, untrained_model};
 
 /// The arguments of `idm restore` on the CPU.
-fn restore_arguments<'a>(
+#[expect(clippy::ptr_arg, reason = "a trait object needs a sized type")]
+pub(crate) fn restore_arguments<'a>(
     model: &'a PathBuf,
     input: &'a PathBuf,
     output: &'a PathBuf,
@@ -27,13 +28,15 @@ fn restore_arguments<'a>(
     arguments
 }
 
-fn restore(model: &PathBuf, input: &PathBuf, output: &PathBuf, more: &[&str]) -> Output {
+/// Runs it.
+#[expect(clippy::ptr_arg, reason = "a trait object needs a sized type")]
+pub(crate) fn restore(model: &PathBuf, input: &PathBuf, output: &PathBuf, more: &[&str]) -> Output {
     idm(&restore_arguments(model, input, output, more))
 }
 
 /// The arguments for photos with the detector of the repository.
 #[cfg(feature = "detect")]
-const PHOTOS: [&str; 2] =
+pub(crate) const PHOTOS: [&str; 2] =
     ["--detector", concat!(env!("CARGO_MANIFEST_DIR"), "/../models/face_detection_yunet_2023mar.onnx")];
 
 #[test]

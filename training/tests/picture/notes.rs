@@ -160,7 +160,7 @@ fn density_chunk(x: u32, y: u32) -> Vec<u8> {
 }
 
 fn xmp_chunk() -> Vec<u8> {
-    png_chunk(b"iTXt", &[b"XML:com.adobe.xmp\0\0\0\0\0", XMP].concat())
+    png_chunk(b"iTXt", &[&b"XML:com.adobe.xmp\0\0\0\0\0"[..], XMP].concat())
 }
 
 #[test]
@@ -207,7 +207,6 @@ fn tags_of_a_tiff_are_chunks_of_its_copy() {
             page.encoder().write_tag(Tag::Unknown(33723), &padded[..]).unwrap();
         }
         page.write_data(&picture()).unwrap();
-        drop(encoder);
         let copy = copy(&file.into_inner());
         assert_eq!(image::guess_format(&copy).unwrap(), ImageFormat::Png);
         // 300 pixels in an inch of 25.4 mm.
