@@ -12,8 +12,7 @@ use crate::face::Face;
 use crate::image::check_bgr;
 use crate::input_size::InputSize;
 use crate::look::Look;
-use crate::misfit::is_plausible;
-use crate::nms::suppress_overlaps;
+use crate::selection::select;
 use crate::yunet::{self, Grid, OUTPUTS, STRIDES};
 
 /// Name of the detector's file, as its authors publish it and as the folder `models` of this project has it.
@@ -62,7 +61,7 @@ impl DetectOptions {
 /// windows.
 const MOST_NETS: usize = 4;
 
-/// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](is_plausible) is none. The first
+/// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](crate::misfit::is_plausible) is none. The first
 /// pass at a new input size is slower, since the network's buffers are laid out anew.
 pub struct FaceDetector {
     model: PathBuf,
@@ -218,14 +217,7 @@ impl FaceDetector {
             let grid = self.grid(stride, input, level)?;
             yunet::decode(&grid, options.score_threshold, &mut candidates);
         }
-        // Before the suppression of overlaps: what is no face must not push one aside.
-        candidates.retain(|face| is_plausible(&face.landmarks));
-        let mut faces = suppress_overlaps(&candidates, options.nms_threshold)?;
-        faces.iter_mut().for_each(|face| *face = face.resized(factors.0.recip(), factors.1.recip()));
-        faces.retain(|face| face.bbox.longer_side() >= options.min_face_size as f32);
-        faces.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
-        faces.truncate(options.max_faces);
-        Ok(faces)
+        select(candidates, factors, options)
     }
 
     /// Fills the network's input: zeros right of and below the image, BGR, values as they are.

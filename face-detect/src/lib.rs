@@ -29,6 +29,8 @@ mod detail;
 mod detector;
 mod error;
 mod face;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod image;
 mod input_size;
 mod keep_color;
@@ -40,6 +42,7 @@ mod paste;
 mod quarter_turn;
 mod region;
 mod search;
+mod selection;
 mod similarity;
 mod support;
 mod template;

@@ -3,9 +3,11 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::clip::*;
 use common::photo;
-use face_detect::{FaceTracker, Point, Similarity, TrackOptions, TrackState};
+use face_detect::{DetectError, Face, FaceTracker, Point, Similarity, TrackOptions, TrackState};
 use opencv::core::{Mat, Scalar, Size};
 use opencv::imgproc::{LINE_8, ellipse};
 use opencv::prelude::*;
@@ -214,4 +216,29 @@ fn the_same_frames_give_the_same_tracks_and_grey_frames_too() {
     assert_eq!(all.len(), 8);
     assert_eq!(all, run(false));
     assert_eq!(all, run(true));
+}
+
+/// Faces come from a file's metadata too. A landmark ten pictures away would make a filter of that width for each frame, and boxes
+/// without end have no order; a close-up that reaches beyond the frame is a face.
+#[test]
+fn faces_that_cannot_be_in_the_frame_are_left_out() {
+    let image = photo("astronaut.png");
+    let still = seen(&image, &about(FACE, MIDDLE, 1.0, 0.0));
+    let [face] = SmallDetector::new().faces(&still).unwrap()[..] else { panic!("one face") };
+    let tracks = |change: &dyn Fn(&mut Face)| {
+        let mut changed = face;
+        change(&mut changed);
+        let size = (2 * still.cols() as u32, 2 * still.rows() as u32);
+        let options = TrackOptions::default();
+        let found = || Ok::<_, DetectError>(vec![changed]);
+        FaceTracker::new().update(&still, size, Duration::ZERO, &options, found).unwrap().len()
+    };
+    assert_eq!(tracks(&|_| ()), 1);
+    assert_eq!(tracks(&|face| face.landmarks[3].y += 700.0), 1, "a chin below the frame");
+    for value in [20_000.0, -20_000.0, 1e30, f32::INFINITY, f32::NAN] {
+        assert_eq!(tracks(&|face| face.landmarks[4].x = value), 0, "a landmark at {value}");
+    }
+    for value in [f32::INFINITY, f32::NAN, 3e38, 0.0, -5.0] {
+        assert_eq!(tracks(&|face| face.bbox.width = value), 0, "a box {value} wide");
+    }
 }

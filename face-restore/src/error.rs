@@ -16,6 +16,15 @@ pub enum FaceRestoreError {
     /// OpenCV failed while pixels were read or converted.
     #[error("OpenCV failed while pixels were read or converted: {0}")]
     OpenCv(#[from] opencv::Error),
+    /// Live: the network does not answer. Nothing waits for it.
+    #[error(
+        "the network has been at work on the same faces for {seconds} s, and frames pass without new ones until it answers; a smaller \
+         model or a GPU (device) may be fast enough"
+    )]
+    Overdue {
+        /// How long.
+        seconds: u64,
+    },
     /// A bug: the code for the frame panicked.
     #[error("internal error: {0}")]
     Panic(String),

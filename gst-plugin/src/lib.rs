@@ -13,6 +13,8 @@ mod error;
 pub mod facerestore;
 #[cfg(test)]
 mod fixtures;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod latency;
 mod locate;
 mod message;

@@ -44,8 +44,8 @@ fn face_structure(track: &Track) -> gst::Structure {
         .build()
 }
 
-/// The faces that an element upstream has attached, in the form of [`attach_faces`]; `score` may be missing and counts as
-/// 1. Regions of other types, and those without five landmarks, are none of ours.
+/// The faces that an element upstream has attached, in the form of [`attach_faces`]; `score` may be missing or no number and
+/// counts as 1. Regions of other types, and those without five finite landmarks, are none of ours.
 #[must_use]
 pub fn attached_faces(buffer: &gst::BufferRef) -> Vec<Face> {
     buffer.iter_meta::<VideoRegionOfInterestMeta>().filter_map(|meta| face_of(&meta)).collect()
@@ -60,15 +60,19 @@ fn face_of(meta: &VideoRegionOfInterestMeta) -> Option<Face> {
     let points: Vec<Point> = points.iter().map_while(point_of).collect();
     let (x, y, width, height) = meta.rect();
     let bbox = BoundingBox { x: x as f32, y: y as f32, width: width as f32, height: height as f32 };
-    let score = parameters.get::<f64>("score").unwrap_or(1.0) as f32;
+    let score = parameters.get::<f64>("score").ok().filter(|score| !score.is_nan());
+    let score = score.map_or(1.0, |score| score.clamp(0.0, 1.0) as f32);
     Some(Face { bbox, landmarks: points.try_into().ok()?, score })
 }
 
 fn point_of(value: &gst::glib::SendValue) -> Option<Point> {
     let pair = value.get::<gst::Array>().ok()?;
     let [x, y] = pair.as_slice() else { return None };
-    let coordinate = |value: &gst::glib::SendValue| value.get::<f64>().ok().filter(|value| value.is_finite());
-    Some(Point { x: coordinate(x)? as f32, y: coordinate(y)? as f32 })
+    // What is finite in 64 bits need not be in 32.
+    let coordinate = |value: &gst::glib::SendValue| {
+        value.get::<f64>().ok().map(|value| value as f32).filter(|value| value.is_finite())
+    };
+    Some(Point { x: coordinate(x)?, y: coordinate(y)? })
 }
 
 /// The whole pixels of the frame that a box covers, if any.
@@ -127,6 +131,28 @@ mod tests {
         let last = landmarks[4].get::<gst::Array>().unwrap();
         assert_eq!((last[0].get::<f64>().unwrap(), last[1].get::<f64>().unwrap()), (4.5, 40.0));
         assert_eq!(attached_faces(&buffer), [tracks[0].face]);
+    }
+
+    /// What a file or another element says is not believed as it stands.
+    #[test]
+    fn numbers_that_are_none_are_left_out() {
+        gst::init().unwrap();
+        let read = |coordinate: f64, score: f64| {
+            let points = std::array::from_fn::<_, 5, _>(|k| gst::Array::new([coordinate, k as f64]));
+            let structure = gst::Structure::builder("face")
+                .field("landmarks", gst::Array::new(points))
+                .field("score", score)
+                .build();
+            let mut buffer = gst::Buffer::new();
+            VideoRegionOfInterestMeta::add(buffer.get_mut().unwrap(), "face", (1, 2, 3, u32::MAX))
+                .add_param(structure);
+            attached_faces(&buffer)
+        };
+        for coordinate in [f64::NAN, f64::INFINITY, 1e300, -1e300] {
+            assert_eq!(read(coordinate, 0.5), [], "{coordinate}");
+        }
+        let score = |score| read(5.0, score)[0].score;
+        assert_eq!([score(0.25), score(f64::NAN), score(7.0), score(-1.0)], [0.25, 1.0, 1.0, 0.0]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ const VERSION: u32 = 2;
 const PLAIN_VERSION: u32 = 1;
 /// Dimensions of a convolution's weight.
 const CONVOLUTION: usize = 4;
+/// What TorchScript files begin with.
+const ARCHIVE: &[u8] = b"PK\x03\x04";
 const FORMAT_KEY: &str = "facerestore";
 const CONFIG_KEY: &str = "config";
 
@@ -109,14 +111,21 @@ impl Checkpoint {
     /// Reads and checks a model file.
     ///
     /// # Errors
-    /// [`RestoreError::Io`] when it cannot be read, [`RestoreError::Model`] when it is not a model of this project,
-    /// damaged, or of a newer version.
+    /// [`RestoreError::Io`] when it cannot be read, [`RestoreError::Model`] when it is not a model of this project, not even one of
+    /// TorchScript, damaged, or of a newer version.
     pub fn open(path: &Path) -> Result<Self, RestoreError> {
         let bytes = std::fs::read(path).map_err(|source| RestoreError::Io {
             action: "read model",
             path: path.to_owned(),
             source,
         })?;
+        if bytes.starts_with(ARCHIVE) {
+            return Err(RestoreError::model(
+                path,
+                "it is an archive (ZIP), as TorchScript networks are, and not a safetensors file",
+                "Such a file is a program, and runs only under a name that says so: where you trust it, end its name in .pt",
+            ));
+        }
         let damaged = |error: safetensors::SafeTensorError| {
             RestoreError::model(
                 path,
@@ -132,6 +141,7 @@ impl Checkpoint {
             weights.insert(name.to_owned(), to_tensor(path, name, &view)?);
         }
         expand_all(path, &mut weights)?;
+        check_count(path, &config, &weights)?;
         Ok(Self { config, weights })
     }
 
@@ -264,6 +274,25 @@ fn read_config(path: &Path, metadata: &Option<HashMap<String, String>>) -> Resul
         })?;
     config.validate().map_err(|error| RestoreError::model(path, error.to_string(), "Get the file anew"))?;
     Ok(config)
+}
+
+/// Refuses a file with far fewer weights than its configuration asks for, before anybody makes a network of that size: a header
+/// of a kilobyte can ask for terabytes.
+fn check_count(
+    path: &Path,
+    config: &ModelConfig,
+    weights: &BTreeMap<String, Tensor>,
+) -> Result<(), RestoreError> {
+    let held: u64 = weights.values().map(|weight| weight.numel() as u64).sum();
+    let least = config.unet.least_weights();
+    if held < least {
+        return Err(RestoreError::model(
+            path,
+            format!("it holds {held} weights, and its configuration asks for at least {least}"),
+            "Its configuration and its weights are of different models; get the file anew",
+        ));
+    }
+    Ok(())
 }
 
 /// Puts float weights in the place of 8-bit ones and their scales.

@@ -224,6 +224,23 @@ impl UNetConfig {
         self.base_channels * self.channel_mults[level]
     }
 
+    /// A number of weights that a network of this configuration has at least, and not many times more than: what its 3×3
+    /// convolutions from a level's channels to the same come to, and its table of classes. A file that holds fewer is of another
+    /// network, and one that says so is not to have memory for it.
+    pub(crate) fn least_weights(&self) -> u64 {
+        const CONVOLUTION: u64 = 9;
+        let square = |channels: i64| channels.unsigned_abs().pow(2);
+        let of_levels = self.blocks.iter().enumerate().map(|(level, &blocks)| {
+            // Two in each block, on the way down and up; the first of the level may see fewer channels.
+            CONVOLUTION * square(self.channels(level)) * (4 * blocks as u64 - 1)
+        });
+        let middle = 4 * CONVOLUTION * square(self.channels(self.channel_mults.len().saturating_sub(1)));
+        let classes = self.condition.classes() as u64 * self.embedding_channels().unsigned_abs();
+        let branch = 4 * CONVOLUTION * square(self.detail_width);
+        let coarse = self.coarse.as_ref().map_or(0, |coarse| coarse.least_weights());
+        of_levels.sum::<u64>() + middle + classes + branch + coarse
+    }
+
     /// Width of the noise-level embedding.
     pub(crate) fn embedding_channels(&self) -> i64 {
         4 * self.base_channels

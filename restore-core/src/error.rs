@@ -32,6 +32,12 @@ pub enum RestoreError {
     /// Tensors of the wrong shape.
     #[error("wrong shape: {0}")]
     Shape(String),
+    /// A network's answer that is no picture.
+    #[error(
+        "the network gave values that are not numbers (NaN): its weights are damaged or its precision is too low for them. \
+         Get the model anew, or compute in fp32"
+    )]
+    NotFinite,
     /// A device that is not there.
     #[error("device {device} cannot be used: {reason}")]
     Device {

@@ -126,8 +126,13 @@ pub fn faces_from_bytes(pictures: &Tensor) -> Result<Tensor, RestoreError> {
 /// The inverse of [`faces_from_rgb8`]: rounds to nearest and clips to 0..=255.
 ///
 /// # Errors
-/// [`RestoreError::Torch`] when `faces` is not `[N, 3, H, W]`.
+/// [`RestoreError::NotFinite`] when a value is NaN, which would become black or anything, and [`RestoreError::Torch`] when `faces`
+/// is not `[N, 3, H, W]`.
 pub fn faces_to_rgb8(faces: &Tensor) -> Result<Vec<Vec<u8>>, RestoreError> {
+    // One NaN makes the sum NaN; nothing else does, since restorers clip what they give.
+    if faces.f_sum(Kind::Float)?.f_double_value(&[])?.is_nan() {
+        return Err(RestoreError::NotFinite);
+    }
     let bytes = faces
         .f_permute([0, 2, 3, 1])?
         .f_to_kind(Kind::Float)?

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use common::small_model;
-use restore_core::{Checkpoint, RestoreError};
+use restore_core::{Checkpoint, Design, ModelConfig, RestoreError, UNetConfig};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor};
 
@@ -151,6 +151,42 @@ fn a_configuration_that_makes_no_sense_is_refused() {
         });
         let error = Checkpoint::open(&path).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("model.safetensors"), "{error}");
+    }
+}
+
+/// A network of that size would take 10 TB; what the file holds is known before anybody makes it.
+#[test]
+fn a_small_file_that_asks_for_a_huge_network_is_refused_before_it_is_made() {
+    for (from, to) in [
+        ("\"base_channels\":16", "\"base_channels\":4096"),
+        ("\"unet\":{", "\"unet\":{\"condition\":{\"classes\":100000},"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = saved(folder.path());
+        with_metadata(&path, |metadata| {
+            let config = metadata.get_mut("config").unwrap();
+            assert!(config.contains(from), "{config}");
+            *config = config.replace(from, to).replace("\"residual\":true", "\"residual\":false");
+        });
+        let error = Checkpoint::open(&path).unwrap_err().to_string();
+        assert!(error.contains("weights, and its configuration asks for at least"), "{error}");
+    }
+}
+
+/// The bound of the test before holds for both designs and for the shipped models.
+#[test]
+fn no_whole_model_is_taken_for_one_with_too_few_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for unet in
+        [UNetConfig::fast(), UNetConfig { design: Design::Ddpm, base_channels: 32, ..UNetConfig::fast() }]
+    {
+        let config = ModelConfig { unet, crop_size: 64, ..small_model().config };
+        Checkpoint::untrained(&config, 1).unwrap().save(&path, Kind::BFloat16).unwrap();
+        Checkpoint::open(&path).unwrap();
+    }
+    for name in ["facerestore-fast.safetensors", "facerestore-live.safetensors"] {
+        Checkpoint::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name)).unwrap();
     }
 }
 

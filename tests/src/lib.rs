@@ -29,7 +29,7 @@ pub use coded::{coded, decoded};
 pub use desk::{Desk, succeeded, text};
 pub use face_detect::Region;
 pub use frame::{FORMATS, Frame};
-pub use network::{failing, lightening, negative, sharpening, traced};
+pub use network::{HangingNetwork, failing, lightening, negative, sharpening, traced};
 pub use picture::{FACE, Picture, SKIN};
 pub use pipeline::{Recording, element, first_message, on_bus, play_to_end, shipped_element, wait_for};
 pub use program::{Output, example, gst_program, plugin_folder, target_folder};

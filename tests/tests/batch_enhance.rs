@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use facerestore_tests::{
     ClipRecipe, Desk, decoded_frames, failing, frame_size, streams, succeeded, text, tree,
 };
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 /// Video of the same times, everything else of the same bytes and times, `tolerance` nanoseconds aside.
@@ -270,6 +272,57 @@ fn a_batch_goes_on_after_kill_9() {
     assert_eq!(decoded_frames(&desk.output("2.mp4")), 40);
 }
 
+/// The same at moments that follow from a seed, often in a row: the pictures and sounds are those of a batch that nothing happened to,
+/// and each file is done once. More of them: `FACERESTORE_KILLS=200`.
+#[test]
+fn killed_at_any_moment_a_batch_ends_with_the_same_streams() {
+    let kills: u64 =
+        std::env::var("FACERESTORE_KILLS").map_or(2, |text| text.parse().expect("a whole number"));
+    let names = ["1.mp4", "2.mkv", "3.mp4"];
+    let make = |desk: &Desk| {
+        for (index, name) in (0..).zip(names) {
+            let muxer = if name.ends_with("mkv") { "matroskamux" } else { ClipRecipe::MP4.muxer };
+            ClipRecipe { frames: 8 + 4 * index, muxer, ..ClipRecipe::MP4 }.make(&desk.input(name));
+        }
+    };
+    let whole = Desk::new();
+    make(&whole);
+    let start = Instant::now();
+    succeeded(&whole.run(&[]));
+    let took = start.elapsed();
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let mut killed = 0;
+    while killed < kills {
+        let desk = Desk::new();
+        make(&desk);
+        for _ in 0..random.random_range(1..=3) {
+            let mut master = start_quietly(desk.command(&[]));
+            std::thread::sleep(took.mul_f64(random.random_range(0.0..1.0)));
+            let orphans = workers(&master);
+            killed += u64::from(master.try_wait().unwrap().is_none());
+            master.kill().unwrap();
+            master.wait().unwrap();
+            let is_gone = |id: &u32| !Path::new(&format!("/proc/{id}")).exists();
+            wait_until("the end of the workers", || orphans.iter().all(is_gone));
+        }
+        succeeded(&desk.run(&[]));
+        assert_eq!(desk.videos(), names);
+        for name in names {
+            let (expected, made) = (streams(&whole.output(name)), streams(&desk.output(name)));
+            assert!(expected.keys().eq(made.keys()), "{name}");
+            for (kind, stream) in &expected {
+                let same = stream.bytes() == made[kind].bytes() && stream.times() == made[kind].times();
+                assert!(same, "{kind} of {name} differs after {killed} kills");
+            }
+        }
+    }
+}
+
+/// As [`start`]; nobody reads what it says.
+fn start_quietly(mut command: Command) -> Child {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
 #[test]
 fn a_worker_that_dies_takes_no_other_file_with_it() {
     let desk = Desk::new();
@@ -315,6 +368,29 @@ fn a_full_disk_is_named_and_ends_the_batch() {
     let result = command.arg(batch.get_program()).args(batch.get_args()).output().unwrap();
     let message = text(&result.stderr);
     assert_eq!(result.status.code(), Some(1), "{message}");
-    assert!(message.contains("the disk of the outputs is full"), "{message}");
+    assert!(
+        message.contains("the disk of the outputs is full: free some space and run the same command"),
+        "{message}"
+    );
     assert!(!message.contains("2.mp4"), "the second would meet the same: {message}");
+    // With space it goes on, and what is there on a disk that then fills up stays as it is.
+    succeeded(&desk.run(&[]));
+    assert_eq!(desk.videos(), ["1.mp4", "2.mp4"]);
+    std::fs::remove_file(desk.output("2.mp4")).unwrap();
+    let first = std::fs::read(desk.output("1.mp4")).unwrap();
+    let room = first.len().div_ceil(1024) + 16;
+    let script = "mkdir \"$1.small\" && mount -t tmpfs -o \"size=$2k\" tmpfs \"$1.small\" && cp -a \"$1/.\" \"$1.small/\" && \
+                  mount --bind \"$1.small\" \"$1\" && out=$1 && shift 2 && { \"$@\"; code=$?; cat \"$out/1.mp4\" || exit 99; exit $code; }";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .arg(desk.output(""))
+        .arg(room.to_string());
+    let result = command.arg(batch.get_program()).args(batch.get_args()).output().unwrap();
+    let message = text(&result.stderr);
+    assert_eq!(result.status.code(), Some(1), "{message}");
+    assert!(message.contains("the disk of the outputs is full"), "{message}");
+    assert!(result.stdout.ends_with(&first), "the result that was there before is gone");
+    succeeded(&desk.run(&[]));
+    assert_eq!(desk.videos(), ["1.mp4", "2.mp4"]);
 }

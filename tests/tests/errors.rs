@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use facerestore_tests::{
-    Frame, Picture, Rig, SKIN, data, detector, element, failing, first_message, gst_program, init, model,
-    on_bus, traced, wait_for,
+    Frame, HangingNetwork, Picture, Rig, SKIN, data, detector, element, failing, first_message, gst_program,
+    init, model, on_bus, traced, wait_for,
 };
 use gst::prelude::*;
 use gst_video::VideoFormat;
@@ -88,6 +88,60 @@ fn a_file_of_another_kind_is_refused() {
     let weights = folder.path().join("weights.pth");
     std::fs::copy(data("biden.jpg"), &weights).unwrap();
     assert_says(&refusal(&[("model", &weights)]), &["weights.pth", "torch.jit.script"]);
+}
+
+/// A TorchScript file is a program. It runs only where `model` names it, under an ending that says so: not under the name of a model
+/// of this project, or without an ending, nor where the shipped models are looked for. This one would hang if it ran.
+#[test]
+fn a_program_is_no_model_unless_its_name_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    init();
+    let network = HangingNetwork::new(folder.path());
+    network.hold(true);
+    for name in ["model.safetensors", "model", "model.bin", "model.pt.safetensors", "pt", ".pt"] {
+        let path = folder.path().join(name);
+        std::fs::copy(&network.model, &path).unwrap();
+        assert_says(&refusal(&[("model", &path)]), &[name, "is a program", "end its name in .pt"]);
+    }
+    network.hold(false);
+    for name in ["model.pt", "model.PT", "model.pth", "model.torchscript"] {
+        let path = folder.path().join(name);
+        std::fs::copy(&network.model, &path).unwrap();
+        let element = element(&[("model", &path)]);
+        element.set_state(gst::State::Paused).unwrap();
+        element.set_state(gst::State::Null).unwrap();
+    }
+    let property = element(&[]).find_property("model").unwrap();
+    assert_says(property.blurb().unwrap(), &[".pt, .pth, .torchscript", "such a file is a program"]);
+}
+
+/// What was read at the start is what plays: a model that is exchanged, or half written, in mid-stream is seen at the next start.
+#[test]
+fn a_model_that_is_replaced_while_it_plays_is_used_from_the_next_start_on() {
+    let folder = tempfile::tempdir().unwrap();
+    init();
+    let network = traced(folder.path(), "network.pt", |faces| -faces);
+    let own = folder.path().join("own.safetensors");
+    std::fs::copy(model(), &own).unwrap();
+    let frame = Frame::new(&Picture::astronaut(), VideoFormat::I420);
+    for path in [own, network] {
+        let whole = std::fs::read(&path).unwrap();
+        let mut rig = Rig::frame_by_frame(&[("model", &path)]);
+        let before = rig.restore(&frame);
+        assert!(before.bytes != frame.bytes);
+        // In place, as `cp` does, then away altogether.
+        std::fs::write(&path, &whole[..whole.len() / 3]).unwrap();
+        assert!(rig.restore(&frame).bytes == before.bytes, "{} cut", path.display());
+        std::fs::remove_file(&path).unwrap();
+        assert!(rig.restore(&frame).bytes == before.bytes, "{} removed", path.display());
+        assert_eq!((rig.stat("restored-faces"), rig.stat("failures")), (3, 0));
+        assert_says(&refusal(&[("model", &path)]), &["there is no file"]);
+        std::fs::write(&path, &whole[..whole.len() / 3]).unwrap();
+        assert_says(&refusal(&[("model", &path)]), &[path.file_name().unwrap().to_str().unwrap()]);
+        std::fs::write(&path, &whole).unwrap();
+        let mut rig = Rig::frame_by_frame(&[("model", &path)]);
+        assert!(rig.restore(&frame).bytes == before.bytes, "{} anew", path.display());
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use training::commands::{
     train,
 };
 use training::jobs::interrupt::{self, Outcome};
+use training::jobs::last_words;
 
 fn main() -> ExitCode {
     end_quietly_on_a_closed_pipe();
@@ -38,8 +39,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Finished) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
-            // The whole chain in one line, as `cause: cause`.
-            eprintln!("idm: {error:#}");
+            eprintln!("idm: {}", last_words(&error));
             ExitCode::FAILURE
         }
     }

@@ -38,6 +38,9 @@ const LEAST_AGREEMENT: f32 = 0.5;
 const LEAST_POINTS: usize = 8;
 /// Largest change of a face's size from frame to frame.
 const LARGEST_ZOOM: f64 = 1.4;
+/// How far from the picture a landmark of a face that it shows can be, as a share of its longer side. A close-up's chin or brow
+/// lies outside of it, at most about a face's height away.
+const FURTHEST: f32 = 2.0;
 /// Largest turn of a face from frame to frame, radians.
 const LARGEST_TURN: f64 = 0.6;
 
@@ -64,13 +67,20 @@ impl FlowPicture {
         (self.grey.rows(), self.grey.cols()) == (other.grey.rows(), other.grey.cols())
     }
 
-    /// Whether the face is one, and in the picture at least in part.
+    /// Whether the face is one, and in the picture at least in part. Its landmarks may lie beyond the picture, but by no more than
+    /// [`FURTHEST`] of it: those that somebody upstream invents could else ask for a filter as wide as a thousand pictures.
     pub(super) fn shows(&self, face: &Face) -> bool {
         let (width, height) = (self.grey.cols() as f32, self.grey.rows() as f32);
         let whole = BoundingBox { x: -0.5, y: -0.5, width, height };
-        let BoundingBox { x, y, width, height } = face.bbox;
-        let finite = [x, y, width, height].iter().all(|value| value.is_finite());
-        finite && face.bbox.coverage(&whole) > 0.0 && face_to_crop(&face.landmarks, 1).is_ok()
+        let reach = FURTHEST * width.max(height);
+        let near = |value: f32, length: f32| (-reach..=length + reach).contains(&value);
+        let BoundingBox { x, y, width: across, height: down } = face.bbox;
+        let finite = [x, y, across, down, face.bbox.area()].iter().all(|value| value.is_finite());
+        let mut landmarks = face.landmarks.iter();
+        finite
+            && face.bbox.coverage(&whole) > 0.0
+            && landmarks.all(|point| near(point.x, width) && near(point.y, height))
+            && face_to_crop(&face.landmarks, 1).is_ok()
     }
 
     /// The part of the picture that holds `faces` and what they may move to within a frame.

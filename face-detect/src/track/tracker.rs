@@ -107,7 +107,7 @@ impl FaceTracker {
     /// `frame_size` the width and height of the frame itself. `time` is the frame's time stamp; where it does
     /// not grow, the interval before is used. `detect` is called at most once, when the faces of this frame
     /// are needed, and returns them in frame pixels; those that have no size, lie outside the frame or whose
-    /// landmarks are degenerate are left out. A change of either size is a reset.
+    /// landmarks are degenerate or far from the frame are left out. A change of either size is a reset.
     ///
     /// # Errors
     /// What `detect` returns; the tracks then stay, and it is called again for the next frame. And

@@ -94,6 +94,9 @@ impl LiveFaces {
         while let Some(finished) = self.worker.take_finished() {
             self.collect(finished, scene.now, options.max_age, &mut result);
         }
+        if let Some(took) = self.worker.take_overdue() {
+            result.failure = Some(FaceRestoreError::Overdue { seconds: took.as_secs() });
+        }
         self.details.follow(&scene.alive, |id| scene.visible.iter().any(|track| track.id == id));
         if self.worker.is_idle() && !scene.visible.is_empty() {
             timings.time(Stage::Align, || self.submit(frame, scene, options))?;

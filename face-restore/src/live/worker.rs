@@ -15,6 +15,9 @@ use crate::temporal::{TemporalOptions, TemporalRestorer};
 /// Whoever drops the worker waits so long for the job at hand. A network that hangs is left behind.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// A job that takes longer is reported: faces restored so long ago are not shown any more, and the network may never answer.
+const LONGEST_JOB: Duration = Duration::from_secs(5);
+
 /// How far the worker steps back behind the thread that frames pass through. On few cores the network would else take the
 /// time in which faces are followed and pasted, and frames would be late.
 #[cfg(target_os = "linux")]
@@ -58,7 +61,10 @@ pub struct LiveWorker {
     ended: Receiver<()>,
     thread: Option<JoinHandle<()>>,
     crop_sides: CropSides,
-    is_busy: bool,
+    /// When the job at hand was handed over; `None` when the worker is idle.
+    busy_since: Option<Instant>,
+    /// The job at hand was reported to take too long.
+    is_reported: bool,
 }
 
 impl LiveWorker {
@@ -76,7 +82,15 @@ impl LiveWorker {
             work(restorer, &incoming, &outgoing);
             drop::<Sender<()>>(alive);
         })?;
-        Ok(Self { jobs: Some(jobs), finished, ended, thread: Some(thread), crop_sides, is_busy: false })
+        Ok(Self {
+            jobs: Some(jobs),
+            finished,
+            ended,
+            thread: Some(thread),
+            crop_sides,
+            busy_since: None,
+            is_reported: false,
+        })
     }
 
     /// Width and height of the crops that its network takes.
@@ -86,13 +100,25 @@ impl LiveWorker {
 
     /// The worker has nothing to do and would start on new crops at once.
     pub(super) fn is_idle(&self) -> bool {
-        !self.is_busy && self.jobs.is_some()
+        self.busy_since.is_none() && self.jobs.is_some()
     }
 
     /// Hands a job to the idle worker.
     pub(super) fn submit(&mut self, job: Job) {
         // Idle means that the queue of one is empty; a worker that is gone takes no more jobs.
-        self.is_busy = self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(job).is_ok());
+        let is_sent = self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(job).is_ok());
+        self.busy_since = is_sent.then(Instant::now);
+        self.is_reported = false;
+    }
+
+    /// How long the job at hand takes already, once for each job that takes more than five seconds.
+    pub(super) fn take_overdue(&mut self) -> Option<Duration> {
+        let took = self.busy_since?.elapsed();
+        if self.is_reported || took < LONGEST_JOB {
+            return None;
+        }
+        self.is_reported = true;
+        Some(took)
     }
 
     #[cfg(test)]
@@ -103,7 +129,7 @@ impl LiveWorker {
     /// What the worker has finished, if anything. Never waits.
     pub(super) fn take_finished(&mut self) -> Option<Finished> {
         let finished = self.finished.try_recv().ok()?;
-        self.is_busy = false;
+        self.busy_since = None;
         Some(finished)
     }
 }

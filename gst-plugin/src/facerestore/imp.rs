@@ -19,7 +19,8 @@
  *
  * In interlaced video each field is restored as a picture of its own, so that no field gets anything of the other.
  *
- * A frame that cannot be restored passes untouched and a warning message is posted. A frame that is already too late
+ * A frame that cannot be restored passes untouched and a warning message is posted; in live mode also when the network has not
+ * answered for five seconds, while frames go on. A frame that is already too late
  * for the sink passes untouched too, and a QoS message is posted. No frame is dropped, unless the base class is told to
  * by `qos=true`.
  *
@@ -73,7 +74,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use face_restore::FramePlan;
+use face_restore::{FaceRestoreError, FramePlan};
 use gst::glib;
 use gst::prelude::*;
 use gst_base::prelude::*;
@@ -247,7 +248,9 @@ impl FaceRestore {
     fn warn(&self, text: &str, log: &str, error: &FrameError) {
         let failures = lock(&self.stats).failures();
         gst::warning!(CAT, imp = self, "{log} (failure {failures}): {error}");
-        if failures % FAILURES_PER_WARNING == 1 {
+        // A network that does not answer is reported once for each time that it does not.
+        let is_overdue = matches!(error, FrameError::Faces(FaceRestoreError::Overdue { .. }));
+        if is_overdue || failures % FAILURES_PER_WARNING == 1 {
             gst::element_imp_warning!(
                 self,
                 gst::StreamError::Failed,

@@ -55,7 +55,7 @@ impl<'a> FrameView<'a> {
         for (plane, stride) in planes.iter_mut().zip(self.strides) {
             *plane = plane.get(first_byte(field, stride)..).unwrap_or_default();
         }
-        Self::from_planes(layout, planes, self.strides.map(|stride| 2 * stride))
+        Self::from_planes(layout, planes, self.strides.map(|stride| stride.saturating_mul(2)))
     }
 
     /// Size and sample layout.
@@ -107,7 +107,7 @@ impl<'a> FrameViewMut<'a> {
         for ((part, plane), stride) in planes.iter_mut().zip(&mut self.planes).zip(strides) {
             *part = plane.get_mut(first_byte(field, stride)..).unwrap_or_default();
         }
-        FrameViewMut::from_planes(layout, planes, strides.map(|stride| 2 * stride))
+        FrameViewMut::from_planes(layout, planes, strides.map(|stride| stride.saturating_mul(2)))
     }
 
     /// Size and sample layout.
@@ -144,7 +144,8 @@ fn check(layout: &Layout, lengths: [usize; PLANES], strides: [usize; PLANES]) ->
     for component in &layout.components {
         let (length, stride) = (lengths[component.plane], strides[component.plane]);
         let row = component.offset + (component.columns - 1) * component.step + 1;
-        let needed = (component.rows - 1) * stride + row;
+        // A stride is whatever the one who made the buffer wrote.
+        let needed = (component.rows - 1).saturating_mul(stride).saturating_add(row);
         if row > stride || needed > length {
             return Err(FrameError::Layout(format!(
                 "plane {} of a {}×{} frame holds {length} bytes with stride {stride}, but {needed} bytes in rows of {row} are needed",

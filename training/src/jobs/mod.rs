@@ -8,7 +8,9 @@ pub mod files;
 pub mod interrupt;
 pub mod progress;
 mod reason;
+mod remedy;
 mod threads;
 
 pub use reason::reason;
+pub use remedy::last_words;
 pub use threads::in_parallel;

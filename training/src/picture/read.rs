@@ -11,12 +11,16 @@ use super::content::identify;
 use super::error::PictureError;
 use super::jpeg::end_of_picture;
 
+/// Most bytes that the pixels of a picture may take once decoded, 2 GiB: 357 megapixels of 16 bits in RGB. A file of some kilobytes
+/// can say that it has a hundred times more, and would take all of the machine's memory.
+const MOST_BYTES: u64 = 2 << 30;
+
 /// Reads a PNG, JPEG, WebP, TIFF, GIF or BMP file (of an animation or several pages the first), whatever its name, as 8-bit
 /// RGB. Grey becomes RGB, 16 bits become 8, an alpha channel is dropped, and the camera's orientation (EXIF) is applied.
 ///
 /// # Errors
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
-/// truncated, of another format or without pixels.
+/// truncated, of another format or without pixels, and [`PictureError::Unfit`] when its pixels would take more than 2 GiB or than there is.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
     read_bytes(path, &contents(path)?)
 }
@@ -58,7 +62,25 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError>
         return Err(content("it is cut off: the end of its picture is missing".to_owned()));
     }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let decoded = reader.into_decoder().and_then(|mut decoder| {
+    let decoder = reader.into_decoder().map_err(|error| content(error.to_string()))?;
+    if decoder.total_bytes() > MOST_BYTES {
+        let (width, height) = decoder.dimensions();
+        let reason = format!(
+            "its {width}×{height} pixels would take {} MB of memory, more than {}: make it smaller, or cut it into parts",
+            decoder.total_bytes() >> 20,
+            MOST_BYTES >> 20
+        );
+        return Err(PictureError::Unfit { path: path.to_owned(), reason });
+    }
+    if !has_room_for(decoder.total_bytes()) {
+        let (width, height) = decoder.dimensions();
+        let reason = format!(
+            "there is no memory for its {width}×{height} pixels ({} MB): make it smaller, or give the program more",
+            decoder.total_bytes() >> 20
+        );
+        return Err(PictureError::Unfit { path: path.to_owned(), reason });
+    }
+    let decoded = Ok(decoder).and_then(|mut decoder| {
         let orientation = decoder.orientation()?;
         // Damaged notes or profiles are left out; the pixels may still be good.
         let (icc_profile, exif) =
@@ -67,9 +89,19 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError>
         picture.apply_orientation(orientation);
         Ok((picture, orientation, icc_profile, exif))
     });
-    let (picture, orientation, icc_profile, exif) = decoded.map_err(|error| content(error.to_string()))?;
+    let (picture, orientation, icc_profile, exif) =
+        decoded.map_err(|error: image::ImageError| content(error.to_string()))?;
     if picture.width() == 0 || picture.height() == 0 {
         return Err(content("it has no pixels".to_owned()));
     }
     Ok(Decoded { picture, format, orientation, icc_profile, exif })
+}
+
+/// Whether so much memory can be had: where not, the decoder would end the process.
+fn has_room_for(bytes: u64) -> bool {
+    let mut room: Vec<u8> = Vec::new();
+    let is_there = usize::try_from(bytes).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
+    // What nobody uses the compiler would not ask for.
+    std::hint::black_box(&room);
+    is_there
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,19 @@ pub enum JournalError {
         line: usize,
         /// What is wrong.
         source: serde_json::Error,
+    },
+    /// A record of files outside of the data set.
+    #[error(
+        "{}, line {line}, names a file outside of its folder, {file:?}: it was not written by idm prepare; choose another --output",
+        path.display()
+    )]
+    Outside {
+        /// The journal.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// The file.
+        file: String,
     },
     /// The folder was prepared otherwise.
     #[error("{} was prepared with other settings, {settings}: use those, or another --output", folder.display())]
@@ -74,6 +87,22 @@ pub struct PhotoRecord {
     pub faces: Vec<FaceRecord>,
 }
 
+impl PhotoRecord {
+    /// The files of the data set that it tells of.
+    fn files(&self) -> impl Iterator<Item = &str> {
+        self.faces
+            .iter()
+            .flat_map(|face| std::iter::once(&face.file).chain(&face.replaces))
+            .map(String::as_str)
+    }
+}
+
+/// Whether a file's name leads to below the folder that it is relative to. Files of records are removed: those of a journal that
+/// somebody else wrote could be any.
+fn is_inside(file: &str) -> bool {
+    !file.is_empty() && Path::new(file).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
 /// The record of the photos that are done: JSON Lines, the settings first. A photo's line is appended after its faces
 /// are written, so that a run killed at any moment goes on where it was; a line that was cut off is dropped.
 pub struct Journal {
@@ -103,23 +132,31 @@ impl Journal {
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;
         let mut journal = Self { path: path.to_owned(), file };
-        let mut lines =
-            text[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).enumerate();
+        let lines = text[..whole].split(|&byte| byte == b'\n').enumerate();
+        let mut lines = lines.filter(|(_, line)| !line.is_empty());
         let wrong =
             |line: usize, source| JournalError::Line { path: path.to_owned(), line: line + 1, source };
-        let Some((_, first)) = lines.next() else {
+        let Some((number, first)) = lines.next() else {
             journal.append(settings)?;
             return Ok((journal, Vec::new()));
         };
-        let earlier: S = serde_json::from_slice(first).map_err(|source| wrong(0, source))?;
+        let earlier: S = serde_json::from_slice(first).map_err(|source| wrong(number, source))?;
         if earlier != *settings {
             return Err(JournalError::Settings {
                 folder: path.parent().unwrap_or(Path::new(".")).to_owned(),
                 settings: String::from_utf8_lossy(first).into_owned(),
             });
         }
-        let records =
-            lines.map(|(line, text)| serde_json::from_slice(text).map_err(|source| wrong(line, source)));
+        let records = lines.map(|(line, text)| {
+            let record: PhotoRecord = serde_json::from_slice(text).map_err(|source| wrong(line, source))?;
+            match record.files().find(|file| !is_inside(file)) {
+                Some(file) => {
+                    let file = file.to_owned();
+                    Err(JournalError::Outside { path: path.to_owned(), line: line + 1, file })
+                }
+                None => Ok(record),
+            }
+        });
         Ok((journal, records.collect::<Result<_, _>>()?))
     }
 

@@ -166,6 +166,20 @@ pub fn idm_on_small_disk(disk: &Path, kilobytes: u32, args: &[&dyn AsRef<OsStr>]
     output
 }
 
+/// Runs `idm` with no more than so many kilobytes of address space.
+pub fn idm_with_memory(kilobytes: u32, args: &[&dyn AsRef<OsStr>]) -> Output {
+    let limited = format!("ulimit -v {kilobytes} && exec \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_idm")]).env("OMP_NUM_THREADS", "1");
+    command.args(args.iter().map(|arg| arg.as_ref())).output().unwrap()
+}
+
+/// How often tests kill what they kill at random moments: `FACERESTORE_KILLS`, or `few`.
+pub fn kills(few: usize) -> usize {
+    let asked = std::env::var("FACERESTORE_KILLS").ok();
+    asked.map_or(few, |text| text.parse().expect("FACERESTORE_KILLS is a whole number"))
+}
+
 /// Starts `idm`, waits until `reached` says so (or the program ends), and kills it as `kill -9` does. Returns false
 /// when it had ended by itself.
 pub fn kill_9_when(args: &[&dyn AsRef<OsStr>], mut reached: impl FnMut() -> bool) -> bool {

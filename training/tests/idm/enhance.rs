@@ -17,7 +17,7 @@ use crate::common::{
 };
 
 /// A model whose answer depends on all that it sees: the untrained one, whose last layer is zero, a little off.
-fn busy_model(folder: &Path) -> PathBuf {
+pub fn busy_model(folder: &Path) -> PathBuf {
     let untrained = untrained_model(folder, true);
     let mut model = Checkpoint::open(&untrained).unwrap();
     for weight in model.weights.values_mut() {
@@ -55,7 +55,7 @@ fn enhance_args<'a>(
 }
 
 /// The bytes of every file anywhere below `folder` by relative path, hidden ones too.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for name in names(folder) {
         let path = folder.join(&name);
@@ -78,7 +78,7 @@ fn cut(x: u32, y: u32, width: u32, height: u32) -> DynamicImage {
 }
 
 /// `count` small faces in two folders.
-fn small_faces(folder: &Path, count: u32) -> PathBuf {
+pub fn small_faces(folder: &Path, count: u32) -> PathBuf {
     let input = folder.join("data");
     for index in 0..count {
         let sub = input.join(if index % 2 == 0 { "even" } else { "odd" });

@@ -70,7 +70,7 @@ fn generate_args<'a>(
 }
 
 /// An untrained generator, a little off zero, whose pictures depend on all that it sees.
-fn busy_generator(folder: &Path, condition: Condition) -> PathBuf {
+pub fn busy_generator(folder: &Path, condition: Condition) -> PathBuf {
     let text = std::fs::read_to_string(repository().join("training/configs/tiny.toml")).unwrap();
     let mut config: TrainConfig = toml::from_str(&text).unwrap();
     config.model.unet.residual = false;

@@ -10,6 +10,7 @@ mod doctor;
 mod enhance;
 mod evaluate;
 mod export;
+mod faults;
 mod generate;
 mod iterate;
 mod pack;

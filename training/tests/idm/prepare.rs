@@ -312,3 +312,34 @@ fn wrong_arguments_say_what_to_do() {
     std::fs::write(output.join(".prepare.jsonl"), b"{\"other\": 1}\n").unwrap();
     failed(&prepare(&photos, &output, &[]), &[".prepare.jsonl, line 1", "choose another --output"]);
 }
+
+/// The journal's names are files that are removed when a better copy comes: one that leads out of the folder is no journal of ours.
+#[test]
+fn a_journal_cannot_reach_out_of_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (photos, output) = (photos(folder.path()), folder.path().join("faces"));
+    succeeded(&prepare(&photos, &output, &[]));
+    let journal = output.join(".prepare.jsonl");
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let precious = folder.path().join("precious");
+    std::fs::write(&precious, b"not to be lost").unwrap();
+    let absolute = precious.to_str().unwrap();
+    for outside in ["../precious", "deep/../../precious", absolute, ""] {
+        let records: Vec<String> = whole
+            .lines()
+            .map(|line| {
+                let mut record: Value = serde_json::from_str(line).unwrap();
+                for face in record.get_mut("faces").and_then(Value::as_array_mut).into_iter().flatten() {
+                    face["replaces"] = serde_json::json!([outside]);
+                }
+                record.to_string()
+            })
+            .collect();
+        // A blank line, too, which counts in the line's number.
+        std::fs::write(&journal, format!("\n{}\n", records.join("\n"))).unwrap();
+        failed(&prepare(&photos, &output, &[]), &[".prepare.jsonl, line 3", "outside of its folder"]);
+        assert!(precious.exists(), "{outside}");
+    }
+    std::fs::write(&journal, whole).unwrap();
+    succeeded(&prepare(&photos, &output, &[]));
+}

@@ -56,6 +56,30 @@ fn unreadable_pictures_are_named_with_the_reason() {
     assert!(picture::list(&folder.path().join("nowhere")).is_err());
 }
 
+/// A header of a few bytes is not believed: 60 000 pixels a side would be 10 GB.
+#[test]
+fn pictures_that_say_they_are_gigabytes_are_refused_before_memory_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let side: u32 = 60_000;
+    // A bitmap's file header, and its information header: size, width, height, planes, bits.
+    let mut bitmap = b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+    bitmap.extend([side.to_le_bytes(), side.to_le_bytes()].as_flattened());
+    bitmap.extend([1, 0, 24, 0]);
+    bitmap.extend([0; 24 + 16]);
+    let mut photo = std::fs::read(data("biden.jpg")).unwrap();
+    // Height and width in the start of the frame, after its marker, length and depth; the thumbnail's comes before it.
+    let frame = photo.windows(2).rposition(|marker| matches!(marker, [0xff, 0xc0..=0xc2])).unwrap();
+    photo[frame + 5..frame + 9].copy_from_slice([side as u16; 2].map(u16::to_be_bytes).as_flattened());
+    for (name, bytes) in [("bomb.bmp", bitmap), ("bomb.jpg", photo)] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        let message = picture::read(&file).unwrap_err().to_string();
+        for part in [name, "60000×60000", "10299 MB", "make it smaller"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
 #[test]
 fn any_colour_type_is_read_as_rgb_and_turned_upright() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use restore_core::Checkpoint;
 
 use crate::common::{
-    DETAIL_HEAD, GENERATOR, faces, failed, idm, idm_on_small_disk, kill_9_when, names, succeeded, text,
-    tiny_config,
+    DETAIL_HEAD, GENERATOR, faces, failed, idm, idm_on_small_disk, kill_9_when, kills, names, succeeded,
+    text, tiny_config,
 };
 
 /// A run of the tiny network on the faces of tests/data.
@@ -138,14 +138,14 @@ fn goes_on_after_kills(training: &Training) {
     };
     let states =
         || ["state.safetensors", "state.previous.safetensors"].iter().any(|name| parts.join(name).exists());
-    let mut kills = 0;
+    let mut killed = 0;
     let mut kill_when = |reached: &mut dyn FnMut() -> bool| {
         let more: &[&str] = if states() { &["--resume"] } else { &[] };
-        kills += usize::from(kill_9_when(&references(&training.arguments(&parts, more)), reached));
+        killed += usize::from(kill_9_when(&references(&training.arguments(&parts, more)), reached));
     };
     kill_when(&mut hidden(".model.safetensors"));
     kill_when(&mut hidden(".state.safetensors"));
-    for _ in 0..3 {
+    for _ in 0..kills(3) {
         let before = std::fs::read(parts.join("metrics.csv")).unwrap_or_default();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let delay = Duration::from_millis(u64::from(now.subsec_micros() % 40));
@@ -157,7 +157,7 @@ fn goes_on_after_kills(training: &Training) {
             changed
         });
     }
-    assert!(kills >= 2, "the run was over after {kills} kills");
+    assert!(killed >= 2, "the run was over after {killed} kills");
     let more: &[&str] = if states() { &["--resume"] } else { &[] };
     succeeded(&training.run(&parts, more));
     assert_same_run(&whole, &parts);

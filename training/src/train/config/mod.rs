@@ -256,9 +256,10 @@ impl TrainConfig {
             if ok { Ok(()) } else { Err(ConfigError::Range { field, value, expected }) }
         };
         let (optimiser, run, evaluation) = (&self.optimiser, &self.run, &self.evaluation);
-        check(optimiser.learning_rate > 0.0, "optimiser.learning_rate", optimiser.learning_rate, "above 0")?;
+        let (rate, decay) = (optimiser.learning_rate, optimiser.weight_decay);
+        check(rate > 0.0 && rate.is_finite(), "optimiser.learning_rate", rate, "above 0, and finite")?;
         check(optimiser.clip_norm > 0.0, "optimiser.clip_norm", optimiser.clip_norm, "above 0")?;
-        check(optimiser.weight_decay >= 0.0, "optimiser.weight_decay", optimiser.weight_decay, "0 or more")?;
+        check(decay >= 0.0 && decay.is_finite(), "optimiser.weight_decay", decay, "0 or more, and finite")?;
         for beta in optimiser.betas {
             check((0.0..1.0).contains(&beta), "optimiser.betas", beta, "in [0, 1)")?;
         }
