@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tch::Kind;
 
+use crate::jobs::files::{self, FilesError};
 use crate::picture::{PictureError, prepare_output_folder};
 use crate::train::state::{LossSum, RunState, StateError};
 use crate::train::trainer::{TrainError, Trainer};
@@ -18,6 +19,9 @@ pub enum RunFolderError {
     /// The folder cannot be made or cleaned.
     #[error(transparent)]
     Folder(#[from] PictureError),
+    /// A model cannot be kept.
+    #[error(transparent)]
+    Keep(#[from] FilesError),
     /// From the trainer or its model file.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -79,6 +83,8 @@ impl RunFolder {
     pub const STATE: &str = "state.safetensors";
     /// The state before it.
     pub const PREVIOUS_STATE: &str = "state.previous.safetensors";
+    /// The models of checkpoints, where the run keeps them.
+    pub const MODELS: &str = "models";
     /// A new state until the old one is out of its way. Hidden, and named as what a later run clears away.
     const NEXT_STATE: &str = ".state.safetensors.part";
 
@@ -120,6 +126,17 @@ impl RunFolder {
             self.rename(Self::STATE, Self::PREVIOUS_STATE)?;
         }
         self.rename(Self::NEXT_STATE, Self::STATE)
+    }
+
+    /// Keeps the model as it is now, that of so many `iterations`, as `models/000250.safetensors`.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Folder`] and [`RunFolderError::Keep`].
+    pub fn keep_model(&self, iterations: u64) -> Result<(), RunFolderError> {
+        let models = self.file(Self::MODELS);
+        prepare_output_folder(&models)?;
+        let kept = models.join(format!("{iterations:06}.safetensors"));
+        Ok(files::copy(&self.file(Self::MODEL), &kept)?)
     }
 
     /// Reads the state, or the one before it when the state is damaged or, by a kill between two renames, missing. That one
