@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use crate::commands::prepare;
 use crate::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, restore, study,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, report, restore, study,
     train,
 };
 
@@ -37,6 +37,7 @@ pub enum Command {
     Evaluate(Box<evaluate::EvaluateArgs>),
     Distance(distance::DistanceArgs),
     Study(study::StudyArgs),
+    Report(report::ReportArgs),
     Export(export::ExportArgs),
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak

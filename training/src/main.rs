@@ -8,7 +8,7 @@ use training::cli::{Cli, Command};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, restore, study,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, report, restore, study,
     train,
 };
 use training::jobs::interrupt::{self, Outcome};
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Distance(args) => distance::run(&args),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
+        Command::Report(args) => report::run(&args).map(|()| Outcome::Finished),
         Command::Export(args) => export::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),

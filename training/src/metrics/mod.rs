@@ -15,6 +15,7 @@ mod octaves;
 #[cfg(feature = "detect")]
 mod onnx;
 mod psnr;
+mod runs;
 mod sharpness;
 mod ssim;
 
@@ -28,5 +29,6 @@ pub use neighbours::{NEIGHBOURS, NeighbourFigures, PrecisionRecall, neighbour_fi
 pub use network::{MetricNetwork, NetworkError, pictures_tensor};
 pub use octaves::{OCTAVES, Octave, octaves};
 pub use psnr::{PSNR_CAP, psnr, rms_difference};
+pub use runs::RunsMean;
 pub use sharpness::sharpness;
 pub use ssim::ssim;
