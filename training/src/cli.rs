@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use crate::commands::prepare;
 use crate::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, report, restore, study,
-    train,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, quality, report,
+    restore, study, train,
 };
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -36,6 +36,7 @@ pub enum Command {
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
     Distance(distance::DistanceArgs),
+    Quality(quality::QualityArgs),
     Study(study::StudyArgs),
     Report(report::ReportArgs),
     Export(export::ExportArgs),

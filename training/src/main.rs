@@ -8,8 +8,8 @@ use training::cli::{Cli, Command};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, report, restore, study,
-    train,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, quality, report,
+    restore, study, train,
 };
 use training::jobs::interrupt::{self, Outcome};
 
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Distance(args) => distance::run(&args),
+        Command::Quality(args) => quality::run(&args).map(|()| Outcome::Finished),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
         Command::Report(args) => report::run(&args).map(|()| Outcome::Finished),
         Command::Export(args) => export::run(&args).map(|()| Outcome::Finished),

@@ -13,6 +13,7 @@ pub mod iterate;
 pub mod pack;
 #[cfg(feature = "detect")]
 pub mod prepare;
+pub mod quality;
 pub mod report;
 pub mod restore;
 pub mod restorer_args;

@@ -69,7 +69,10 @@ mod tests {
         let two = RunsMean::of(&[0.0, 2.0]).unwrap();
         let quantile = (0.475 * std::f64::consts::PI).tan();
         assert!((two.half_width.unwrap() - quantile * 2.0_f64.sqrt() / 2.0_f64.sqrt()).abs() < 1e-3);
-        assert_eq!((two.excludes_zero(), RunsMean::of(&[5.0, 5.1]).unwrap().excludes_zero()), (Some(false), Some(true)));
+        assert_eq!(
+            (two.excludes_zero(), RunsMean::of(&[5.0, 5.1]).unwrap().excludes_zero()),
+            (Some(false), Some(true))
+        );
     }
 
     #[test]

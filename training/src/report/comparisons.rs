@@ -19,10 +19,16 @@ pub(super) struct Figure {
 pub(super) const FIGURES: [Figure; 6] = [
     Figure { name: "Fréchet distance ↓", decimals: 4, value: |of| Some(of.frechet.distance) },
     Figure { name: "kernel distance ↓", decimals: 5, value: |of| Some(of.kernel.distance.mean) },
-    Figure { name: "precision, k = 3 ↑", decimals: 3, value: |of| nearest(of, 3).map(|of| of.precision.mean) },
+    Figure {
+        name: "precision, k = 3 ↑",
+        decimals: 3,
+        value: |of| nearest(of, 3).map(|of| of.precision.mean),
+    },
     Figure { name: "recall, k = 3 ↑", decimals: 3, value: |of| nearest(of, 3).map(|of| of.recall.mean) },
     Figure { name: "density, k = 5", decimals: 3, value: |of| nearest(of, 5).map(|of| of.density.mean) },
-    Figure { name: "coverage, k = 5 ↑", decimals: 3, value: |of| nearest(of, 5).map(|of| of.coverage.mean) },
+    Figure {
+        name: "coverage, k = 5 ↑", decimals: 3, value: |of| nearest(of, 5).map(|of| of.coverage.mean)
+    },
 ];
 
 fn nearest(comparison: &Comparison, k: i64) -> Option<&NeighbourReport> {
@@ -39,7 +45,8 @@ impl Figure {
 
     /// The mean difference of `left` minus `right`, run by run.
     pub(super) fn difference(&self, left: &[Comparison], right: &[Comparison]) -> Option<RunsMean> {
-        let differences = left.iter().zip(right).map(|(left, right)| Some((self.value)(left)? - (self.value)(right)?));
+        let differences =
+            left.iter().zip(right).map(|(left, right)| Some((self.value)(left)? - (self.value)(right)?));
         RunsMean::of(&differences.collect::<Option<Vec<f64>>>()?)
     }
 
@@ -52,8 +59,12 @@ impl Figure {
         let RunsMean { mean, half_width } = of;
         let digits = self.decimals;
         match (half_width, signed) {
-            (Some(half), true) => format!("{mean:+.digits$} [{:+.digits$}, {:+.digits$}]", mean - half, mean + half),
-            (Some(half), false) => format!("{mean:.digits$} [{:.digits$}, {:.digits$}]", mean - half, mean + half),
+            (Some(half), true) => {
+                format!("{mean:+.digits$} [{:+.digits$}, {:+.digits$}]", mean - half, mean + half)
+            }
+            (Some(half), false) => {
+                format!("{mean:.digits$} [{:.digits$}, {:.digits$}]", mean - half, mean + half)
+            }
             (None, true) => format!("{mean:+.digits$}"),
             (None, false) => format!("{mean:.digits$}"),
         }

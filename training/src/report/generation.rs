@@ -65,7 +65,11 @@ impl Runs {
 ///
 /// # Errors
 /// [`ReportError`].
-pub(super) fn write(folder: &Path, settings: &GenerationSettings, output: &Path) -> Result<PathBuf, ReportError> {
+pub(super) fn write(
+    folder: &Path,
+    settings: &GenerationSettings,
+    output: &Path,
+) -> Result<PathBuf, ReportError> {
     let runs = SETS.map(|(set, ..)| Runs::read(folder, set, settings));
     let runs = runs.into_iter().collect::<Result<Vec<Runs>, ReportError>>()?;
     let data = SETS.map(|(set, ..)| json::<Comparison>(&folder.join(format!("distances/data/{set}.json"))));
@@ -76,19 +80,29 @@ pub(super) fn write(folder: &Path, settings: &GenerationSettings, output: &Path)
     page.heading("The data");
     let columns = SETS.map(|(set, name, _)| Column::new(name, folder.join("sets").join(set)));
     let names = damaged(&folder.join("sets/damaged"))?;
-    page.picture("data.jpg", "Faces of D that were damaged, and what f made of them", &side_by_side("", &columns, &names)?)?;
+    page.picture(
+        "data.jpg",
+        "Faces of D that were damaged, and what f made of them",
+        &side_by_side("", &columns, &names)?,
+    )?;
     page.table(&data_table(&data));
     page.heading("The generators");
     page.table(&means_table(&runs, "Samples beside the clean faces held apart.", |runs| &runs.held_out));
-    page.table(&means_table(&runs, "The same samples beside D−: a generator that learnt the damage is near to it.", |runs| {
-        &runs.damaged
-    }));
+    page.table(&means_table(
+        &runs,
+        "The same samples beside D−: a generator that learnt the damage is near to it.",
+        |runs| &runs.damaged,
+    ));
     page.heading("Differences");
     page.table(&differences_table(&runs));
     page.paragraph(&findings(&runs));
     page.heading("Over the training");
     let names = SETS.map(|(_, name, colour)| (name, colour));
-    page.picture("curves.png", "Loss, and distance of samples, by iteration", &draw(&names, &panels(&runs))?)?;
+    page.picture(
+        "curves.png",
+        "Loss, and distance of samples, by iteration",
+        &draw(&names, &panels(&runs))?,
+    )?;
     page.paragraph(&format!(
         "As the paper's Figure 9: on the left the losses (moving averages, a line for each run), on the right the Fréchet distance of {} samples of \
          each checkpoint to the faces held apart (thin: runs, thick: their means). It is larger than that of {} samples \
@@ -101,13 +115,16 @@ pub(super) fn write(folder: &Path, settings: &GenerationSettings, output: &Path)
     let generators =
         SETS.map(|(set, name, _)| Column::new(name, folder.join(format!("samples/{set}-{seed}"))));
     page.picture("samples.png", "Samples of the three generators", &samples(&generators)?)?;
-    page.paragraph(&format!("The first samples of seed {seed}, none chosen. Pictures of one place come of the same noise."));
+    page.paragraph(&format!(
+        "The first samples of seed {seed}, none chosen. Pictures of one place come of the same noise."
+    ));
     page.finish(&commands(folder)?)
 }
 
 /// What was done, in sentences.
 fn set_up(settings: &GenerationSettings, data: &[Comparison]) -> String {
-    let GenerationSettings { model, size, face_size, share, training_pictures, held_out, seeds, .. } = settings;
+    let GenerationSettings { model, size, face_size, share, training_pictures, held_out, seeds, .. } =
+        settings;
     let network = data.first().map(|of| {
         let sha256 = of.network.sha256.get(..12).unwrap_or(&of.network.sha256);
         let (name, features, side) = (&of.network.name, of.network.features, of.size);
@@ -137,9 +154,11 @@ fn header(first: &str) -> Vec<String> {
 /// How far the data sets themselves are from the faces held apart.
 fn data_table(data: &[Comparison]) -> Table {
     let rows = SETS.iter().zip(data).map(|((_, name, _), of)| {
-        let error = of.frechet.standard_error.map_or(String::new(), |error| format!(" ± {:.4}", 1.96 * error));
-        let mut cells: Vec<String> =
-            std::iter::once((*name).to_owned()).chain(FIGURES.iter().map(|figure| figure.mean(std::slice::from_ref(of)))).collect();
+        let error =
+            of.frechet.standard_error.map_or(String::new(), |error| format!(" ± {:.4}", 1.96 * error));
+        let mut cells: Vec<String> = std::iter::once((*name).to_owned())
+            .chain(FIGURES.iter().map(|figure| figure.mean(std::slice::from_ref(of))))
+            .collect();
         cells[1] += &error;
         cells[2] += &format!(" ± {:.5}", 1.96 * of.kernel.distance.standard_error);
         cells
@@ -151,7 +170,9 @@ fn data_table(data: &[Comparison]) -> Table {
 
 fn means_table(runs: &[Runs], what: &str, of: fn(&Runs) -> &Vec<Comparison>) -> Table {
     let rows = SETS.iter().zip(runs).map(|((_, name, _), runs)| {
-        std::iter::once((*name).to_owned()).chain(FIGURES.iter().map(|figure| figure.mean(of(runs)))).collect()
+        std::iter::once((*name).to_owned())
+            .chain(FIGURES.iter().map(|figure| figure.mean(of(runs))))
+            .collect()
     });
     let note = format!("{what} Means over the seeds [95 % interval by Student's t].");
     Table { title: "The generators", note, header: header("trained on"), rows: rows.collect() }
@@ -163,7 +184,8 @@ fn differences_table(runs: &[Runs]) -> Table {
         let cells = FIGURES.iter().map(|figure| figure.difference_text(of_left, of_right));
         std::iter::once(pair_name(left, right)).chain(cells).collect()
     });
-    let note = "Beside the faces held apart, seed by seed: mean difference [95 % interval by Student's t].".to_owned();
+    let note = "Beside the faces held apart, seed by seed: mean difference [95 % interval by Student's t]."
+        .to_owned();
     Table { title: "Differences", note, header: header("difference"), rows: rows.collect() }
 }
 
@@ -204,7 +226,8 @@ fn panels(runs: &[Runs]) -> [Panel; 2] {
 fn mean_curve(curves: &[Vec<(u64, f64)>]) -> Vec<(u64, f64)> {
     let Some(first) = curves.first() else { return Vec::new() };
     let mean = |index: usize| {
-        curves.iter().filter_map(|curve| curve.get(index)).map(|&(_, value)| value).sum::<f64>() / curves.len() as f64
+        curves.iter().filter_map(|curve| curve.get(index)).map(|&(_, value)| value).sum::<f64>()
+            / curves.len() as f64
     };
     first.iter().enumerate().map(|(index, &(iteration, _))| (iteration, mean(index))).collect()
 }
@@ -226,7 +249,9 @@ fn runs_table(runs: &[Runs], settings: &GenerationSettings) -> Table {
             ]);
         }
     }
-    let header = ["trained on", "seed", "loss at the end", FIGURES[0].name, FIGURES[1].name].map(str::to_owned).to_vec();
+    let header = ["trained on", "seed", "loss at the end", FIGURES[0].name, FIGURES[1].name]
+        .map(str::to_owned)
+        .to_vec();
     let note = "Every run. ± 1.96 standard errors within the run, as for the data.".to_owned();
     Table { title: "Runs", note, header, rows }
 }

@@ -66,7 +66,11 @@ pub(super) fn first(folder: &Path) -> Result<Vec<String>, ReportError> {
 }
 
 /// A sheet under `group` with a row for each of `names` and a column for each folder.
-pub(super) fn side_by_side(group: &str, columns: &[Column], names: &[String]) -> Result<RgbImage, ReportError> {
+pub(super) fn side_by_side(
+    group: &str,
+    columns: &[Column],
+    names: &[String],
+) -> Result<RgbImage, ReportError> {
     let heading = |column: &Column| Heading { group: group.to_owned(), label: column.label.clone() };
     let row = |name: &String| columns.iter().map(|column| tile(&column.folder, name)).collect();
     let rows = names.iter().map(row).collect::<Result<Vec<Vec<Tile>>, ReportError>>()?;
@@ -79,7 +83,8 @@ pub(super) fn samples(generators: &[Column]) -> Result<RgbImage, ReportError> {
     let mut headings = Vec::new();
     let mut sheet: Vec<Vec<Tile>> = vec![Vec::new(); rows];
     for generator in generators {
-        headings.extend((0..columns).map(|_| Heading { group: generator.label.clone(), label: String::new() }));
+        headings
+            .extend((0..columns).map(|_| Heading { group: generator.label.clone(), label: String::new() }));
         for (row, tiles) in sheet.iter_mut().enumerate() {
             for column in 0..columns {
                 tiles.push(tile(&generator.folder, &format!("{:06}", row * columns + column))?);

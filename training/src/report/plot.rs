@@ -116,8 +116,10 @@ mod tests {
             width: 3,
         };
         let panel = |lines| Panel { caption: "loss".to_owned(), lines };
-        let panels =
-            [panel(vec![line(RISING, |i| (i as f64).exp2())]), panel(vec![line(FALLING, |i| (-(i as f64)).exp2())])];
+        let panels = [
+            panel(vec![line(RISING, |i| (i as f64).exp2())]),
+            panel(vec![line(FALLING, |i| (-(i as f64)).exp2())]),
+        ];
         let plot = draw(&[("D", RISING)], &panels).unwrap();
         assert_eq!(plot.dimensions(), (2 * PANEL.0, LEGEND + PANEL.1));
         let count = |colour: RGBColor, left: u32, top: u32| {

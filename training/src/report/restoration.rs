@@ -10,14 +10,23 @@ use super::pictures::{Column, damaged, first, side_by_side};
 use crate::quality::{QualityReport, table};
 
 /// The restorers: the names of their folders and what the page calls them.
-const SYSTEMS: [(&str, &str); 5] =
-    [("f", "f"), ("f-again", "f again"), ("f-star", "f*"), ("f-clean", "f_clean"), ("f-clean-again", "f_clean again")];
+const SYSTEMS: [(&str, &str); 5] = [
+    ("f", "f"),
+    ("f-again", "f again"),
+    ("f-star", "f*"),
+    ("f-clean", "f_clean"),
+    ("f-clean-again", "f_clean again"),
+];
 
 /// Writes the page about the experiment in `folder` to `output`.
 ///
 /// # Errors
 /// [`ReportError`].
-pub(super) fn write(folder: &Path, settings: &RestorationSettings, output: &Path) -> Result<PathBuf, ReportError> {
+pub(super) fn write(
+    folder: &Path,
+    settings: &RestorationSettings,
+    output: &Path,
+) -> Result<PathBuf, ReportError> {
     let mut page = Page::new(output, "restoration", "Restorers of clean, damaged and enhanced targets")?;
     page.paragraph(&set_up(settings));
     page.heading("The training data before and after f");
@@ -60,7 +69,9 @@ fn faces(page: &mut Page, folder: &Path, inputs: &str, ending: &str) -> Result<(
 
 /// What was done, in sentences.
 fn set_up(settings: &RestorationSettings) -> String {
-    let RestorationSettings { config, size, share, training_pictures, held_out, iterations, steps, seed, .. } = settings;
+    let RestorationSettings {
+        config, size, share, training_pictures, held_out, iterations, steps, seed, ..
+    } = settings;
     format!(
         "D are {training_pictures} clean faces, D− the same with {:.0} % of them damaged by Eq. 11 at {size}×{size} pixels: the targets of \
          a training are as D−, and its inputs are those, degraded. f is trained on D−; x* = f(x) for every x of D− in {steps} \
