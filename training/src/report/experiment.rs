@@ -36,6 +36,12 @@ pub struct GenerationSettings {
     pub model: String,
     /// Its SHA-256 in hexadecimal digits.
     pub model_sha256: String,
+    /// SHA-256 of the file of the network that distances are over.
+    pub network_sha256: String,
+    /// Side in pixels at which it sees pictures.
+    pub network_size: u32,
+    /// Name of the generators' configuration.
+    pub config: String,
     /// Side in pixels at which faces are damaged and enhanced.
     pub face_size: u32,
     /// Side in pixels of what the generators learn and make.

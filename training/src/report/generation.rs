@@ -48,11 +48,11 @@ impl Runs {
         for seed in &settings.seeds {
             let name = format!("{set}-{seed}");
             let distances = folder.join("distances").join(&name);
-            runs.held_out.push(json(&distances.join("held-out.json"))?);
-            runs.damaged.push(json(&distances.join("damaged.json"))?);
+            runs.held_out.push(comparison(&distances.join("held-out.json"), settings)?);
+            runs.damaged.push(comparison(&distances.join("damaged.json"), settings)?);
             runs.losses.push(losses(&folder.join("runs").join(&name))?);
             let curve = settings.checkpoints.iter().map(|&iteration| {
-                let of: Comparison = json(&distances.join(format!("{iteration:06}.json")))?;
+                let of = comparison(&distances.join(format!("{iteration:06}.json")), settings)?;
                 Ok((iteration, of.frechet.distance))
             });
             runs.distances.push(curve.collect::<Result<_, ReportError>>()?);
@@ -72,7 +72,7 @@ pub(super) fn write(
 ) -> Result<PathBuf, ReportError> {
     let runs = SETS.map(|(set, ..)| Runs::read(folder, set, settings));
     let runs = runs.into_iter().collect::<Result<Vec<Runs>, ReportError>>()?;
-    let data = SETS.map(|(set, ..)| json::<Comparison>(&folder.join(format!("distances/data/{set}.json"))));
+    let data = SETS.map(|(set, ..)| comparison(&folder.join(format!("distances/data/{set}.json")), settings));
     let data = data.into_iter().collect::<Result<Vec<Comparison>, ReportError>>()?;
 
     let mut page = Page::new(output, "generation", "Generators of clean, damaged and enhanced data")?;
@@ -121,6 +121,17 @@ pub(super) fn write(
     page.finish(&commands(folder)?)
 }
 
+/// A comparison by the experiment's network.
+fn comparison(path: &Path, settings: &GenerationSettings) -> Result<Comparison, ReportError> {
+    let comparison: Comparison = json(path)?;
+    let network = (comparison.network.sha256.as_str(), comparison.size);
+    if network != (settings.network_sha256.as_str(), settings.network_size) {
+        let reason = "it is over another network, or another size, than the experiment's".to_owned();
+        return Err(ReportError::Content { path: path.to_owned(), reason });
+    }
+    Ok(comparison)
+}
+
 /// What was done, in sentences.
 fn set_up(settings: &GenerationSettings, data: &[Comparison]) -> String {
     let GenerationSettings { model, size, face_size, share, training_pictures, held_out, seeds, .. } =
@@ -132,13 +143,14 @@ fn set_up(settings: &GenerationSettings, data: &[Comparison]) -> String {
     });
     format!(
         "D are {training_pictures} clean faces. D− are the same, {:.0} % of them damaged by Eq. 11 at {face_size}×{face_size} pixels. \
-         D* = f(D−), every picture enhanced by f = {model} (SHA-256 {}…). On each of them {} generators of one size were trained at \
+         D* = f(D−), every picture enhanced by f = {model} (SHA-256 {}…). On each of them {} generators of one size ({}) were trained at \
          {size}×{size} pixels, of the seeds {}, for {} iterations; seed by seed they began with the same weights and saw the pictures in \
          the same order. Each made {} pictures in {} steps of DDIM, which are compared with {held_out} clean faces that no \
          generator saw. Distances are over the network {}.",
         100.0 * share,
         settings.model_sha256.get(..12).unwrap_or(&settings.model_sha256),
         seeds.len(),
+        settings.config,
         seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
         settings.iterations,
         settings.samples,
