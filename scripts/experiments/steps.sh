@@ -49,7 +49,7 @@ note() {
       "${real:-}") word='$REAL' ;;
       "${identity:-}") word='$IDENTITY' ;;
       "${perceptual:-}") word='$PERCEPTUAL' ;;
-      *[[:space:]\"]*) word="'$word'" ;;
+      *[[:space:]\*\"]*) word="'$word'" ;;
     esac
     line+="${line:+ }$word"
   done
@@ -117,7 +117,7 @@ configure() {
     if grep -q "^${key#+} = " "$from"; then
       script+=(-e "s|^${key#+} = .*|${key#+} = $value|")
     elif [ "$key" != "${key#+}" ]; then
-      script+=(-e "s|^\\[run\\]\$|[run]\\n${key#+} = $value|")
+      script+=(-e "/^\\[run\\]\$/a ${key#+} = $value")
     else
       die "$from has no $key"
     fi

@@ -16,5 +16,6 @@ mod pack;
 mod pictures;
 #[cfg(feature = "detect")]
 mod prepare;
+mod quality;
 #[cfg(feature = "detect")]
 mod readme;
