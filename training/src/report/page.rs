@@ -60,7 +60,8 @@ impl Page {
     pub(super) fn finish(mut self, commands: &str) -> Result<PathBuf, ReportError> {
         self.heading("The commands");
         self.paragraph(
-            "Written by the script as it ran, from the experiment's folder. `$DATA` and the others are what the user named.",
+            "As the script ran them, in the experiment's folder. `sources` holds links to the user's faces, three quarters for training and \
+             one held apart; `$NETWORK` and the like are files that the user named.",
         );
         self.paragraph(&format!("```sh\n{}\n```", commands.trim_end()));
         let path = self.folder.join(format!("{}.md", self.name));
