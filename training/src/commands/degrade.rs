@@ -11,6 +11,7 @@ use clap::Args;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+use super::restorer_args::share;
 use crate::data::degradation::{Degradation, DegradationParams, SHARES, Strength};
 use crate::jobs::conclusion::conclude;
 use crate::jobs::files::{Job, Jobs, Naming};
@@ -55,6 +56,11 @@ pub struct DegradeArgs {
     /// all together. Pictures are resized to 512×512 pixels (or --size) and their middle is shown
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
+    /// Degrade this share of the pictures, 0 to 1, and write the others as they are: which ones follows from the seed and the names,
+    /// and degradations.jsonl says it of each (`clean`). With 0 pictures are resized only [default: what the recipe says, 1 in the
+    /// paper's]
+    #[arg(long, value_name = "S", value_parser = share::<f64>)]
+    share: Option<f64>,
     /// Seed of the degradations
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -85,10 +91,17 @@ struct RecipeFile {
 /// # Errors
 /// A wrong recipe, unusable folders, outputs of other settings, a full disk, and broken pictures (after all others are done).
 pub fn run(args: &DegradeArgs) -> anyhow::Result<()> {
-    let recipe = match &args.config {
+    let mut recipe = match &args.config {
         None => Degradation::default(),
         Some(file) => open_recipe(file)?,
     };
+    if let Some(share) = args.share {
+        ensure!(
+            recipe.mix.is_empty(),
+            "--share is for recipes without a mix, each part of which has a clean_share of its own"
+        );
+        recipe.clean_share = 1.0 - share;
+    }
     if let Some(grid) = &args.grid {
         draw_grid(args, &recipe, grid)?;
     }
@@ -188,7 +201,7 @@ fn grid_parts(clean: &RgbImage, strengths: &[Strength]) -> anyhow::Result<Vec<Ve
 /// How `earlier` was made, as far as it differs from `record`.
 fn differently(earlier: &Record, record: &Record) -> String {
     if (earlier.seed, earlier.size) == (record.seed, record.size) {
-        return "another recipe, see --config".to_owned();
+        return "another recipe, see --config and --share".to_owned();
     }
     let size = earlier.size.map(|size| format!(" --size {size}")).unwrap_or_default();
     format!("--seed {}{size}", earlier.seed)

@@ -92,7 +92,8 @@ impl TrainJob {
             let log = RunLog::open(&folder, faces_per_step, &config, trainer.iterations(), unlogged)?;
             let samples = self.samples(&dataset, &config)?;
             let bar = progress_bar(config.run.iterations, trainer.iterations());
-            Some(Record { log, samples, bar, saved: self.resume.then_some(trainer.iterations()) })
+            let saved = self.resume.then_some(trainer.iterations());
+            Some(Record { log, samples, bar, keep_models: config.run.keep_models, saved })
         } else {
             None
         };
@@ -157,6 +158,8 @@ struct Record {
     log: RunLog,
     samples: Subjects,
     bar: ProgressBar,
+    /// Whether the model of every checkpoint stays.
+    keep_models: bool,
     /// The iteration of the last checkpoint.
     saved: Option<u64>,
 }
@@ -292,6 +295,9 @@ impl Record {
             return Ok(());
         }
         folder.save(trainer, self.log.unlogged())?;
+        if self.keep_models {
+            folder.keep_model(iterations)?;
+        }
         self.saved = Some(iterations);
         Ok(self.log.plot()?)
     }

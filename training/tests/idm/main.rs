@@ -19,5 +19,6 @@ mod photo_files;
 mod pictures;
 #[cfg(feature = "detect")]
 mod prepare;
+mod quality;
 #[cfg(feature = "detect")]
 mod readme;

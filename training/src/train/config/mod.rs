@@ -190,6 +190,9 @@ pub struct RunConfig {
     /// Iterations between two checkpoints.
     #[serde(default = "default_checkpoint")]
     pub checkpoint: u64,
+    /// Keep the model of every checkpoint, as `models/000250.safetensors` in the run's folder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_models: bool,
 }
 
 /// The look at the averaged weights during the run: a grid of pictures, and what is measured of them.
