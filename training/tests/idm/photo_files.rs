@@ -43,7 +43,7 @@ fn whatever_has_no_face_or_several_pictures_is_copied() {
     suit().save_with_format(photos.join("shop.webp"), ImageFormat::Jpeg).unwrap();
     suit().save(photos.join("scan.bmp")).unwrap();
     suit().save(photos.join("scan.bmp.png")).unwrap();
-    std::fs::write(photos.join("still.gif"), gif(1)).unwrap();
+    suit().save(photos.join("still.gif")).unwrap();
     std::fs::write(photos.join("sent.jpg"), b"\0\0\0\x10ftypavif\0\0\0\0").unwrap();
     let model = untrained_model(folder.path(), false);
     for said in ["4 pictures restored", "0 pictures restored"] {
@@ -117,7 +117,7 @@ fn a_full_disk_ends_the_batch() {
     let (photos, output) = folders(folder.path());
     std::fs::create_dir(&output).unwrap();
     portrait().save(photos.join("a.png")).unwrap();
-    suit().thumbnail(20, 20).save(photos.join("b.png")).unwrap();
+    suit().save(photos.join("b.png")).unwrap();
     let model = untrained_model(folder.path(), false);
     let full = idm_on_small_disk(&output, 48, &restore_arguments(&model, &photos, &output, &PHOTOS));
     failed(&full, &["cannot write", "a.png", "No space left on device"]);
