@@ -4,6 +4,7 @@
 //!
 //! `cargo run --release -p facerestore-examples --bin live-conference -- --source tests/data/carphone_pristine.mp4`
 
+mod bus;
 mod cli;
 mod receiver;
 mod report;
@@ -20,6 +21,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use gst::prelude::*;
 
+use crate::bus::End;
 use crate::cli::{Cli, Output};
 use crate::report::{Latencies, Reporter};
 
@@ -65,15 +67,15 @@ fn call(
     for pipeline in pipelines {
         if pipeline.set_state(gst::State::Playing).is_err() {
             // The bus says why.
-            check(pipeline)?;
+            bus::next_end(pipeline, POLL)?;
             bail!("the pipeline does not start");
         }
     }
     let mut reporter = Reporter::new(sender, shown);
     let end = cli.seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
     while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
-        let ended = pipelines.iter().map(check).collect::<Result<Vec<bool>>>()?.contains(&true);
-        if ended {
+        let ends = pipelines.iter().map(|pipeline| bus::next_end(pipeline, POLL));
+        if ends.collect::<Result<Vec<_>>>()?.contains(&Some(End::Stream)) {
             std::thread::sleep(DRAIN + Duration::from_millis(cli.jitter_buffer.into()));
             break;
         }
@@ -81,33 +83,4 @@ fn call(
     }
     reporter.conclude();
     Ok(())
-}
-
-/// Whether the pipeline has come to its end.
-fn check(pipeline: &gst::Pipeline) -> Result<bool> {
-    let bus = pipeline.bus().context("a pipeline has a bus")?;
-    let kinds = [gst::MessageType::Error, gst::MessageType::Eos, gst::MessageType::Latency];
-    while let Some(message) = bus.timed_pop_filtered(POLL, &kinds) {
-        match message.view() {
-            gst::MessageView::Eos(_) => return Ok(true),
-            gst::MessageView::Latency(_) => {
-                pipeline.recalculate_latency().context("no latency can be found")?
-            }
-            gst::MessageView::Error(error) => {
-                bail!("{}", explain(error))
-            }
-            _ => (),
-        }
-    }
-    Ok(false)
-}
-
-/// What went wrong where, and what to do.
-fn explain(error: &gst::message::Error) -> String {
-    let element = error.src().map(|source| source.name().to_string()).unwrap_or_default();
-    let detail = error.debug().unwrap_or_default();
-    let detail = detail.lines().nth(1).map(|line| format!(" ({line})")).unwrap_or_default();
-    let advice =
-        if element == "camera" { ". Without a camera, give --source FILE or --source test" } else { "" };
-    format!("{element}: {}{detail}{advice}", error.error())
 }

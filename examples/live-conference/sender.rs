@@ -46,7 +46,9 @@ pub fn build(cli: &Cli, shown: &Latencies) -> Result<Sender> {
             address.ip(),
             address.port()
         ),
-        Output::Device(_) => "clocksync name=shown ! v4l2sink name=device sync=false".to_owned(),
+        Output::Device(_) => {
+            "video/x-raw,format=I420 ! clocksync name=shown ! v4l2sink name=device sync=false".to_owned()
+        }
     };
     // Sinks keep time by the latency that the elements answer, so frames leave as evenly as they came; the queue holds them until
     // then. Where the encoder does not keep up, frames are left out instead of queued up for longer.

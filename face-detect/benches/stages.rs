@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Time of each stage of one frame: detect, track, align, paste.
+//! Time of each stage of one frame: detect, pass through, track, align, paste.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use face_detect::{
-    DetectError, DetectOptions, Face, FaceDetector, FaceTracker, InputSize, PasteOptions, Region, Similarity,
-    TrackOptions, align, correction, face_region, face_to_crop, paste, template,
+    Cells, DetectError, DetectOptions, Face, FaceDetail, FaceDetector, FaceTracker, InputSize, Look,
+    PasteOptions, Region, Similarity, TrackOptions, align, correction, face_region, face_to_crop, paste,
+    template,
 };
 use opencv::core::{Mat, Rect, Size, repeat};
 use opencv::imgcodecs::{IMREAD_COLOR, imread};
-use opencv::imgproc::{INTER_AREA, resize};
+use opencv::imgproc::{COLOR_BGR2GRAY, INTER_AREA, cvt_color_def, resize};
 use opencv::prelude::*;
 
 /// Eyes to mouth of the template make a face whose box is about half as wide as the crop.
@@ -50,6 +51,55 @@ fn detect(criterion: &mut Criterion) {
             bencher.iter(|| detector.detect_scaled(&image, input, &DetectOptions::default()).unwrap());
         });
     }
+}
+
+/// What a frame costs in which nobody is in sight: its cells, beside the picture that a tracker takes, which was read of every
+/// frame before; and looks at a part of it, beside one at all of it.
+fn pass_through(criterion: &mut Criterion) {
+    let frame = astronaut(1280, 720);
+    let mut grey = Mat::default();
+    cvt_color_def(&frame, &mut grey, COLOR_BGR2GRAY).unwrap();
+    criterion.bench_function("pass/cells", |bencher| {
+        bencher.iter(|| {
+            let rows: Vec<&[u8]> = grey.data_bytes().unwrap().chunks_exact(1280).collect();
+            Cells::of(black_box(&rows), &[1.0], (1280, 720))
+        });
+    });
+    criterion.bench_function("pass/tracker's-picture", |bencher| {
+        bencher.iter(|| {
+            let mut small = Mat::default();
+            resize(black_box(&grey), &mut small, Size::new(800, 450), 0.0, 0.0, INTER_AREA).unwrap();
+            small
+        });
+    });
+    let rows: Vec<&[u8]> = grey.data_bytes().unwrap().chunks_exact(1280).collect();
+    let mirrored: Vec<Vec<u8>> = rows.iter().map(|row| row.iter().rev().copied().collect()).collect();
+    let mirrored: Vec<&[u8]> = mirrored.iter().map(Vec::as_slice).collect();
+    let pictures = [&rows, &mirrored].map(|rows| Cells::of(rows, &[1.0], (1280, 720)));
+    for (name, step) in [("skip", 0), ("skip-a-cut", 1)] {
+        let (mut tracker, mut count) = (FaceTracker::new(), 0);
+        criterion.bench_function(&format!("pass/{name}"), |bencher| {
+            bencher.iter(|| {
+                count += step;
+                tracker.skip(&pictures[count % 2], (1280, 720), Duration::from_millis(33))
+            });
+        });
+    }
+    let model = repository("models/face_detection_yunet_2023mar.onnx");
+    let mut detector = FaceDetector::open(Path::new(&model)).unwrap();
+    let options = DetectOptions::default();
+    let suspects = options.for_suspects();
+    for look in Look::all_for((1280, 720), options.min_face_size) {
+        let (width, height) = look.scaled();
+        let part = astronaut(width as i32, height as i32);
+        let InputSize { width, height, .. } = look.input;
+        criterion.bench_function(&format!("pass/look-{width}x{height}"), |bencher| {
+            bencher.iter(|| detector.look(&part, &look, &suspects).unwrap());
+        });
+    }
+    criterion.bench_function("pass/detect", |bencher| {
+        bencher.iter(|| detector.detect(&frame, &options).unwrap());
+    });
 }
 
 /// What tracking adds to each frame between detections: one face, fifty, and none (finding scene cuts).
@@ -110,6 +160,9 @@ fn align_and_paste(criterion: &mut Criterion) {
         let mut restored = Mat::default();
         opencv::core::bitwise_not(&aligned, &mut restored, &opencv::core::no_array()).unwrap();
         let options = PasteOptions::default();
+        criterion.bench_function(&format!("detail/{crop_size}"), |bencher| {
+            bencher.iter(|| FaceDetail::between(&aligned, &restored, true).unwrap());
+        });
         criterion.bench_function(&format!("correction/{crop_size}-to-300px-face"), |bencher| {
             bencher.iter(|| correction(&aligned, &restored, &to_crop, 1280, 720, &options).unwrap());
         });
@@ -120,5 +173,5 @@ fn align_and_paste(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, detect, track, align_and_paste);
+criterion_group!(benches, detect, pass_through, track, align_and_paste);
 criterion_main!(benches);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A change of a frame's pixels within a region.
 
+use multiversion::multiversion;
 use opencv::core::{Mat, Vec3b, Vec3f};
 use opencv::prelude::*;
 
@@ -44,16 +45,21 @@ impl Correction {
             let mask = self.mask.at_row::<f32>(row).map_err(at())?;
             let delta = self.delta.at_row::<Vec3f>(row).map_err(at())?;
             let pixels = frame.at_row_mut::<Vec3b>(y + row).map_err(at())?;
-            let pixels = &mut pixels[x as usize..(x + width) as usize];
-            for ((pixel, change), weight) in pixels.iter_mut().zip(delta).zip(mask) {
-                if *weight > 0.0 {
-                    for (value, change) in pixel.0.iter_mut().zip(change.0) {
-                        // The cast saturates.
-                        *value = (f32::from(*value) + change).round() as u8;
-                    }
-                }
-            }
+            add_to_row(&mut pixels[x as usize..(x + width) as usize], delta, mask);
         }
         Ok(())
+    }
+}
+
+/// Compiled for wide vector units too: rounding is a call of its own on the least x86-64.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn add_to_row(pixels: &mut [Vec3b], delta: &[Vec3f], mask: &[f32]) {
+    for ((pixel, change), weight) in pixels.iter_mut().zip(delta).zip(mask) {
+        if *weight > 0.0 {
+            for (value, change) in pixel.0.iter_mut().zip(change.0) {
+                // The cast saturates.
+                *value = (f32::from(*value) + change).round() as u8;
+            }
+        }
     }
 }

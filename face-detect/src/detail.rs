@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What restoration changed in a face, apart from where the face is: it can be put into any later frame.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use opencv::core::{self, BORDER_CONSTANT, BORDER_REPLICATE, CV_32F, Mat, Rect, Size, Vec3f, no_array};
 use opencv::imgproc::{INTER_CUBIC, INTER_LINEAR};
 use opencv::prelude::*;
@@ -8,23 +10,26 @@ use opencv::prelude::*;
 use crate::correction::Correction;
 use crate::error::DetectError;
 use crate::image::check_bgr;
-use crate::keep_color::remove_tone;
-use crate::mask::{LEAST_WEIGHT, face_mask, mask_bounds};
+use crate::mask::{LEAST_WEIGHT, mask_bounds};
 use crate::region::Region;
 use crate::similarity::Similarity;
+use crate::support::Support;
 use crate::warp::{antialias, warp};
 
 /// The change restored − aligned of one face, in crop space.
 #[derive(Debug, Clone)]
 pub struct FaceDetail {
     crop_size: u32,
-    /// The part of the crop that the mask touches.
-    support: Region,
-    /// `CV_32FC3` over `support`, units of 0..255, the crops' channel order, not yet masked.
+    support: Arc<Support>,
+    /// `CV_32FC3` over the support, units of 0..255, the crops' channel order, not yet masked.
     change: Mat,
-    /// `CV_32FC1` over `support`, 0 to 1.
-    mask: Mat,
+    /// The change filtered for the scale, frame pixels a crop pixel, at which it was put into a frame last.
+    filtered: Arc<Mutex<Option<(f64, Mat)>>>,
 }
+
+/// Scales that differ by less have the same filter: live, a detail is put into several frames, in which its face is of the same
+/// size but for a trembling.
+const SAME_SCALE: f64 = 0.01;
 
 impl FaceDetail {
     /// What turns `aligned` into `restored`, both square `CV_8UC3` of one size and channel order. `keep_color` drops
@@ -38,19 +43,12 @@ impl FaceDetail {
         keep_color: bool,
     ) -> Result<Self, DetectError> {
         let crop_size = check_crops(aligned, restored)?;
-        // The mask lies inside every crop; a crop of a few pixels may round to nothing of it.
-        let support =
-            mask_bounds(crop_size).clipped(crop_size, crop_size).ok_or_else(|| DetectError::WrongImage {
-                what: "aligned face",
-                expected: "a crop large enough for a face".to_owned(),
-                found: format!("{crop_size}x{crop_size} pixels"),
-            })?;
-        let mask = face_mask(crop_size, support)?;
-        let mut change = difference(restored, aligned, support)?;
+        let support = Support::of(crop_size)?;
+        let mut change = difference(restored, aligned, support.region)?;
         if keep_color {
-            remove_tone(&mut change, &mask, crop_size)?;
+            support.tone.remove_tone(&mut change)?;
         }
-        Ok(Self { crop_size, support, change, mask })
+        Ok(Self { crop_size, support, change, filtered: Arc::default() })
     }
 
     /// Width and height of the crop.
@@ -85,16 +83,21 @@ impl FaceDetail {
         if strength == 0.0 {
             return Ok(None);
         }
-        let scale = to_crop.scale();
-        let filtered = antialias(&self.change, 1.0 / scale)?;
-        let change = filtered.as_ref().unwrap_or(&self.change);
+        let scale = 1.0 / to_crop.scale();
+        // What is behind the lock is valid at every step.
+        let mut filtered = self.filtered.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_near = |(other, _): &(f64, Mat)| (scale / other - 1.0).abs() <= SAME_SCALE;
+        if !filtered.as_ref().is_some_and(is_near) {
+            *filtered = antialias(&self.change, scale)?.map(|change| (scale, change));
+        }
+        let change = filtered.as_ref().map_or(&self.change, |(_, change)| change);
         let to_support = to_crop
             .with_origin(region.x, region.y)
-            .translated(-f64::from(self.support.x), -f64::from(self.support.y));
+            .translated(-f64::from(self.support.region.x), -f64::from(self.support.region.y));
         let size = Size::new(region.width, region.height);
         // Straight lines would show the crop's grid in a large face, and blur a moving one by its position between pixels.
         let mut delta = warp(change, &to_support, size, INTER_CUBIC, BORDER_REPLICATE)?;
-        let mut mask = warp(&self.mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
+        let mut mask = warp(&self.support.mask, &to_support, size, INTER_LINEAR, BORDER_CONSTANT)?;
         weigh(&mut delta, &mut mask, strength).map_err(DetectError::at("masking a face"))?;
         Ok(Some(Correction { region, delta, mask }))
     }

@@ -11,6 +11,7 @@ use crate::error::DetectError;
 use crate::face::Face;
 use crate::image::check_bgr;
 use crate::input_size::InputSize;
+use crate::look::Look;
 use crate::selection::select;
 use crate::yunet::{self, Grid, OUTPUTS, STRIDES};
 
@@ -56,11 +57,18 @@ impl DetectOptions {
     }
 }
 
-/// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](is_plausible) is none. The first
+/// Networks that are kept, each laid out for an input size: a frame, a frame in which faces are suspected, and two
+/// windows.
+const MOST_NETS: usize = 4;
+
+/// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](crate::misfit::is_plausible) is none. The first
 /// pass at a new input size is slower, since the network's buffers are laid out anew.
 pub struct FaceDetector {
     model: PathBuf,
-    net: dnn::Net,
+    /// The model's file.
+    bytes: Vector<u8>,
+    /// The one used last is the last.
+    nets: Vec<((u32, u32), dnn::Net)>,
     output_names: Vector<String>,
     blob: Mat,
 }
@@ -76,8 +84,9 @@ impl FaceDetector {
         let bytes =
             std::fs::read(model).map_err(|source| DetectError::ModelUnreadable { path: path(), source })?;
         let corrupt = |reason: String| DetectError::ModelCorrupt { path: path(), reason };
-        let net = dnn::read_net_from_onnx_buffer(&Vector::from_slice(&bytes))
-            .map_err(|error| corrupt(one_line(&error.message)))?;
+        let bytes = Vector::from_slice(&bytes);
+        let net =
+            dnn::read_net_from_onnx_buffer(&bytes).map_err(|error| corrupt(one_line(&error.message)))?;
         let present: Vec<String> = net
             .get_unconnected_out_layers_names()
             .map_err(|error| corrupt(one_line(&error.message)))?
@@ -95,7 +104,8 @@ impl FaceDetector {
                 output_names.push(&name);
             }
         }
-        Ok(Self { model: path(), net, output_names, blob: Mat::default() })
+        // It is laid out for no size yet.
+        Ok(Self { model: path(), bytes, nets: vec![((0, 0), net)], output_names, blob: Mat::default() })
     }
 
     /// The network input that suits a frame and the smallest face wanted in it.
@@ -166,6 +176,25 @@ impl FaceDetector {
         self.run(small_bgr, input, (input.scale, input.scale), options)
     }
 
+    /// The faces of a part of a frame, in pixels of the frame: of what `look` looks at, at [`Look::scaled`] pixels. One that
+    /// an edge of the part cuts may be among them.
+    ///
+    /// # Errors
+    /// As [`detect`](Self::detect), and when `part_bgr` does not fit into the look's input.
+    pub fn look(
+        &mut self,
+        part_bgr: &(impl MatTraitConst + ToInputArray),
+        look: &Look,
+        options: &DetectOptions,
+    ) -> Result<Vec<Face>, DetectError> {
+        let part = check_bgr("part of a frame", part_bgr)?;
+        let factor = |small: i32, large: i32| small as f32 / large.max(1) as f32;
+        let factors = (factor(part.width, look.region.width), factor(part.height, look.region.height));
+        let faces = self.run(part_bgr, look.input, factors, options)?;
+        let (right, down) = (look.region.x as f32, look.region.y as f32);
+        Ok(faces.iter().map(|face| face.shifted(right, down)).collect())
+    }
+
     /// Pads, runs the network, and turns its outputs into the faces asked for.
     pub(crate) fn run(
         &mut self,
@@ -177,9 +206,9 @@ impl FaceDetector {
         options.check()?;
         self.load_input(small, input)?;
         let mut outputs = Vector::<Mat>::new();
-        self.net
-            .set_input_def(&self.blob)
-            .and_then(|()| self.net.forward(&mut outputs, &self.output_names))
+        let net = laid_out(&mut self.nets, &self.bytes, input)?;
+        net.set_input_def(&self.blob)
+            .and_then(|()| net.forward(&mut outputs, &self.output_names))
             .map_err(DetectError::at("running the face detector"))?;
 
         let mut candidates = Vec::new();
@@ -252,6 +281,25 @@ impl FaceDetector {
             landmarks: values(3)?,
         })
     }
+}
+
+/// The network of `nets` that is laid out for this input, one read anew from the file's `bytes`, or one that can be spared.
+fn laid_out<'a>(
+    nets: &'a mut Vec<((u32, u32), dnn::Net)>,
+    bytes: &Vector<u8>,
+    input: InputSize,
+) -> Result<&'a mut dnn::Net, DetectError> {
+    let size = (input.width, input.height);
+    let position = |wanted| nets.iter().position(|(size, _)| *size == wanted);
+    let net = match position(size).or_else(|| position((0, 0))) {
+        Some(index) => nets.remove(index).1,
+        None if nets.len() < MOST_NETS => dnn::read_net_from_onnx_buffer(bytes)
+            .map_err(DetectError::at("reading the face detector anew"))?,
+        None => nets.remove(0).1,
+    };
+    nets.push((size, net));
+    let last = nets.len() - 1;
+    Ok(&mut nets[last].1)
 }
 
 /// OpenCV's messages span lines; ours are one.

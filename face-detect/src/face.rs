@@ -98,4 +98,27 @@ impl Face {
             score: self.score,
         }
     }
+
+    /// The same face so many pixels farther right and down.
+    pub(crate) fn shifted(&self, right: f32, down: f32) -> Self {
+        let bbox = self.bbox;
+        Self {
+            bbox: BoundingBox { x: bbox.x + right, y: bbox.y + down, ..bbox },
+            landmarks: self.landmarks.map(|point| Point { x: point.x + right, y: point.y + down }),
+            score: self.score,
+        }
+    }
+}
+
+/// A find that shares more than this of the smaller box with a known face is that face, or a part of it.
+const KNOWN: f32 = 0.5;
+
+/// Adds those of `found` that are not among `faces`, the surest first.
+pub fn add_unknown(faces: &mut Vec<Face>, mut found: Vec<Face>) {
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    for face in found {
+        if faces.iter().all(|known| known.bbox.coverage(&face.bbox) <= KNOWN) {
+            faces.push(face);
+        }
+    }
 }

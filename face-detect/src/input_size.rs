@@ -10,6 +10,11 @@ const USUAL_SIDE: f32 = 640.0;
 const LARGEST_SIDE: f32 = 1280.0;
 /// YuNet's score for a frontal face passes 0.6 at about this size and falls to 0.4 at 16 (measured).
 const SMALLEST_FACE: f32 = 20.0;
+/// A face that is only suspected, and looked at again, may be so much smaller in the input.
+const SUSPECT_SHARE: f32 = 0.8;
+/// The longer side of a frame in which faces are suspected is this at least: half as much as usual, since nobody asks for
+/// steady landmarks there.
+const SUSPECT_SIDE: f32 = 320.0;
 
 /// The size of the network's input, and the factor from frame to input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +43,15 @@ impl InputSize {
     /// The input for a picture of that size as it is, which is a frame or a part of it at `scale`.
     pub(crate) fn for_tile(width: u32, height: u32, scale: f32) -> Self {
         Self { width: width.next_multiple_of(STRIDE), height: height.next_multiple_of(STRIDE), scale }
+    }
+
+    /// The factor from frame to input at which a face of `min_face_size` frame pixels is just large enough to be suspected; less
+    /// than that of [`for_frame`](Self::for_frame).
+    pub(crate) fn scale_of_suspects(frame_width: u32, frame_height: u32, min_face_size: u32) -> f32 {
+        let longer = frame_width.max(frame_height).max(1) as f32;
+        let usual = Self::for_frame(frame_width, frame_height, min_face_size).scale;
+        let for_smallest_face = SUSPECT_SHARE * Self::scale_for_face(min_face_size);
+        for_smallest_face.max(SUSPECT_SIDE / longer).min(SUSPECT_SHARE * usual)
     }
 
     /// The factor from frame to input at which a face of `min_face_size` frame pixels is just large enough; at most 1.

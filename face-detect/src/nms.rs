@@ -9,7 +9,10 @@ use crate::face::Face;
 
 /// Keeps the best of every group of boxes that overlap by more than `threshold` (intersection over
 /// union, 0 to 1); the result is sorted by falling score.
-pub(crate) fn suppress_overlaps(faces: &[Face], threshold: f32) -> Result<Vec<Face>, DetectError> {
+///
+/// # Errors
+/// When OpenCV fails.
+pub fn suppress_overlaps(faces: &[Face], threshold: f32) -> Result<Vec<Face>, DetectError> {
     let boxes: Vector<Rect2d> = faces
         .iter()
         .map(|face| {

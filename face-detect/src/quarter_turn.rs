@@ -40,7 +40,7 @@ impl QuarterTurn {
             Self::Half => ROTATE_180,
         };
         let mut turned = Mat::default();
-        rotate(picture, &mut turned, code).map_err(DetectError::at("turning a photo"))?;
+        rotate(picture, &mut turned, code).map_err(DetectError::at("turning a picture"))?;
         Ok(turned)
     }
 

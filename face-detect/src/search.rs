@@ -7,7 +7,7 @@ use opencv::core::{Mat, Rect};
 
 use crate::detector::{DetectOptions, FaceDetector};
 use crate::error::DetectError;
-use crate::face::{BoundingBox, Face, Point};
+use crate::face::{Face, add_unknown};
 use crate::image::check_bgr;
 use crate::input_size::InputSize;
 use crate::quarter_turn::QuarterTurn;
@@ -18,12 +18,10 @@ use crate::tile::{TILE, Tile, tiles};
 const OVERVIEW_FACE: u32 = 32;
 /// Least score of a face that is found only when the photo is turned: three more looks must not find three times as many
 /// false faces in a landscape.
-const SURE: f32 = 0.8;
+pub(crate) const SURE: f32 = 0.8;
 /// Least score of a face that says that the photo stands upright. The network takes a head on its side for an upright one too,
 /// with landmarks beside its eyes: the astronaut's at 0.85, and upright at 0.93.
-const CERTAIN: f32 = 0.9;
-/// A find that shares more than this of the smaller box with a known face is that face, or a part of it.
-const KNOWN: f32 = 0.5;
+pub(crate) const CERTAIN: f32 = 0.9;
 
 /// Whoever has the photo: gives it as BGR at the width and height that it is asked for, the photo's own at most.
 type Photo<'a, E> = dyn FnMut(u32, u32) -> Result<Mat, E> + 'a;
@@ -113,7 +111,7 @@ impl FaceDetector {
         // One that an inner edge cuts is whole in the next tile, or so large that the overview has it.
         faces.retain(|face| tile.holds(&face.bbox, scale));
         let (right, down) = (tile.x as f32 / scale, tile.y as f32 / scale);
-        Ok(faces.iter().map(|face| shifted(face, right, down)).collect())
+        Ok(faces.iter().map(|face| face.shifted(right, down)).collect())
     }
 
     /// The faces that stand upright when the photo is turned by a quarter, a half or three quarters, where they are in the
@@ -151,25 +149,6 @@ fn overview_input((width, height): (u32, u32), options: &DetectOptions) -> Input
 }
 
 /// Whether the head is rolled by an eighth of a circle at most.
-fn is_upright(face: &Face) -> bool {
+pub(crate) fn is_upright(face: &Face) -> bool {
     face_to_crop(&face.landmarks, 1).is_ok_and(|to_crop| to_crop.angle().abs() <= FRAC_PI_4)
-}
-
-/// Adds those of `found` that are not among `faces`, the surest first.
-fn add_unknown(faces: &mut Vec<Face>, mut found: Vec<Face>) {
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    for face in found {
-        if faces.iter().all(|known| known.bbox.coverage(&face.bbox) <= KNOWN) {
-            faces.push(face);
-        }
-    }
-}
-
-fn shifted(face: &Face, right: f32, down: f32) -> Face {
-    let bbox = face.bbox;
-    Face {
-        bbox: BoundingBox { x: bbox.x + right, y: bbox.y + down, ..bbox },
-        landmarks: face.landmarks.map(|point| Point { x: point.x + right, y: point.y + down }),
-        score: face.score,
-    }
 }

@@ -133,7 +133,7 @@ impl<'a> PhotoRestorer<'a> {
 mod tests {
     use std::cell::RefCell;
 
-    use face_detect::Region;
+    use face_detect::{Cells, Region};
     use opencv::core::{ROTATE_90_CLOCKWISE, ROTATE_180, Rect, Scalar, Size, Vec3b, rotate};
     use opencv::imgproc;
     use tch::Tensor;
@@ -240,6 +240,10 @@ mod tests {
 
         fn shrunk_bgr(&self, width: u32, height: u32) -> opencv::Result<Mat> {
             self.0.shrunk_bgr(width, height)
+        }
+
+        fn cells(&self) -> opencv::Result<Cells> {
+            self.0.cells()
         }
 
         fn shrunk_grey(&self, width: u32, height: u32) -> opencv::Result<Mat> {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A picture in memory, 8-bit RGB: the [`FramePixels`] of photos.
 
-use face_detect::{Correction, Region};
+use face_detect::{Cells, Correction, Region};
 use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
 use opencv::imgproc::{self, INTER_AREA, INTER_LINEAR};
 use opencv::prelude::*;
 
 use crate::error::FaceRestoreError;
 use crate::pixels::FramePixels;
+
+/// The shares of R, G and B in the brightness (ITU-R BT.601).
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// A whole picture, RGB.
 #[derive(Debug, Clone)]
@@ -76,6 +79,12 @@ impl FramePixels for RgbPicture {
         imgproc::resize(&self.pixels, &mut small, size, 0.0, 0.0, interpolation)?;
         imgproc::cvt_color_def(&small, &mut bgr, imgproc::COLOR_RGB2BGR)?;
         Ok(bgr)
+    }
+
+    fn cells(&self) -> opencv::Result<Cells> {
+        let row = 3 * self.pixels.cols() as usize;
+        let rows: Vec<&[u8]> = self.pixels.data_bytes()?.chunks_exact(row).collect();
+        Ok(Cells::of(&rows, &LUMA, self.size()))
     }
 
     fn shrunk_grey(&self, width: u32, height: u32) -> opencv::Result<Mat> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pixels of a frame as this crate needs them: what every kind of picture has to offer.
 
-use face_detect::Region;
+use face_detect::{Cells, Region};
 use opencv::core::Mat;
 
 /// A picture that faces are looked for and restored in, whatever its pixel format.
@@ -23,6 +23,13 @@ pub trait FramePixels {
     /// # Errors
     /// OpenCV's.
     fn shrunk_bgr(&self, width: u32, height: u32) -> opencv::Result<Mat>;
+
+    /// The brightness of the whole frame on a coarse grid, at the cost of reading it once or less: whether, and where, something
+    /// in it has changed.
+    ///
+    /// # Errors
+    /// OpenCV's.
+    fn cells(&self) -> opencv::Result<Cells>;
 
     /// The brightness of the whole frame at `width`×`height` pixels as `CV_8UC1`: what the tracker sees.
     ///

@@ -4,10 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use face_detect::{DetectOptions, Face, FaceDetector, FaceTracker, Track, TrackOptions, TrackState};
+use face_detect::{DetectOptions, Face, FaceDetector, FaceTracker, Look, Track, TrackOptions, TrackState};
 use opencv::core::{CV_8UC3, Mat, Scalar};
 
 use crate::error::FaceRestoreError;
+use crate::lookout::{Lookout, Patience};
 use crate::pixels::FramePixels;
 use crate::stages::{Stage, Timings};
 
@@ -38,13 +39,21 @@ pub struct SceneFaces {
 pub struct Scene {
     finder: Finder,
     tracker: FaceTracker,
+    lookout: Lookout,
 }
 
 impl Scene {
     /// A scene of which nothing has been seen.
     #[must_use]
     pub fn new(finder: Finder) -> Self {
-        Self { finder, tracker: FaceTracker::new() }
+        Self { finder, tracker: FaceTracker::new(), lookout: Lookout::default() }
+    }
+
+    /// The same, in which heads that lie on their side or stand on their crown are found too. Takes up to three more runs of
+    /// the detector at some looks: not for frames that must not wait.
+    #[must_use]
+    pub fn with_turned_heads(self) -> Self {
+        Self { lookout: Lookout::for_turned_heads(), ..self }
     }
 
     /// The faces are those that somebody upstream names.
@@ -56,9 +65,13 @@ impl Scene {
     /// Ends all tracks: after a seek, a flush or a change of format.
     pub fn reset(&mut self) {
         self.tracker.reset();
+        self.lookout.forget();
     }
 
     /// The faces of the next frame, shown at `time`; `upstream` are those that it is told of.
+    ///
+    /// Where the detector is not asked in each frame and nobody is followed, a frame is looked at no closer than its cells
+    /// until something in it has changed.
     ///
     /// # Errors
     /// [`FaceRestoreError`] when the frame cannot be read or OpenCV fails; the tracks stay.
@@ -68,27 +81,14 @@ impl Scene {
         time: Duration,
         upstream: &[Face],
         detect: &DetectOptions,
-        detection_interval: u32,
+        patience: &Patience,
         timings: &mut Timings,
     ) -> Result<SceneFaces, FaceRestoreError> {
-        let (width, height) = frame.size();
-        let input = FaceDetector::input_size(width, height, detect.min_face_size);
-        let (small_width, small_height) = input.scaled(width, height);
-        let grey = timings.time(Stage::Track, || frame.shrunk_grey(small_width, small_height))?;
-        let interval = if self.is_told() { 1 } else { detection_interval };
-        let options = TrackOptions { detection_interval: interval, ..TrackOptions::default() };
+        self.lookout.pass();
         let followed = DetectOptions { max_faces: detect.max_faces.saturating_mul(FOLLOWED), ..*detect };
         let mut detection = Timings::default();
-        let finder = &mut self.finder;
-        let tracks = timings.time(Stage::Track, || {
-            self.tracker.update(&grey, (width, height), time, &options, || match finder {
-                Finder::Upstream => Ok(upstream.to_vec()),
-                Finder::Detector(detector) => detection.time(Stage::Detect, || {
-                    let small = frame.shrunk_bgr(small_width, small_height)?;
-                    Ok::<_, FaceRestoreError>(detector.detect_scaled(&small, input, &followed)?)
-                }),
-            })
-        });
+        let work = || self.tracks(frame, time, upstream, &followed, patience, &mut detection);
+        let tracks = timings.time(Stage::Track, work);
         // The tracker's own time is what is left of the whole.
         timings.move_out(Stage::Track, &detection);
         let tracks = tracks?;
@@ -96,6 +96,56 @@ impl Scene {
         let in_sight = tracks.iter().filter(|track| track.state != TrackState::Missing);
         let visible = in_sight.copied().take(detect.max_faces).collect();
         Ok(SceneFaces { visible, alive, now: self.tracker.now() })
+    }
+
+    /// All tracks of the next frame; `detection` gets the time of the detector.
+    fn tracks(
+        &mut self,
+        frame: &dyn FramePixels,
+        time: Duration,
+        upstream: &[Face],
+        detect: &DetectOptions,
+        patience: &Patience,
+        detection: &mut Timings,
+    ) -> Result<Vec<Track>, FaceRestoreError> {
+        let size = frame.size();
+        let input = FaceDetector::input_size(size.0, size.1, detect.min_face_size);
+        let (small_width, small_height) = input.scaled(size.0, size.1);
+        let detector = match &mut self.finder {
+            Finder::Upstream => {
+                let options = TrackOptions { detection_interval: 1, ..TrackOptions::default() };
+                let grey = frame.shrunk_grey(small_width, small_height)?;
+                let tracks = self
+                    .tracker
+                    .update(&grey, size, time, &options, || Ok::<_, FaceRestoreError>(upstream.to_vec()))?;
+                return Ok(tracks.to_vec());
+            }
+            Finder::Detector(detector) => detector,
+        };
+        let lookout = &mut self.lookout;
+        let is_each_searched = patience.interval <= 1;
+        if self.tracker.is_empty() && !is_each_searched {
+            let cells = frame.cells()?;
+            let at_once = self.tracker.skip(&cells, size, time);
+            let Some(due) = lookout.due(&cells, size, detect, patience, at_once) else {
+                return Ok(Vec::new());
+            };
+            let newcomers = || lookout.newcomers(&due, detector, frame, &cells, detect);
+            let faces = detection.time(Stage::Detect, newcomers)?;
+            if faces.is_empty() {
+                return Ok(Vec::new());
+            }
+            return Ok(self.tracker.begin(&frame.shrunk_grey(small_width, small_height)?, &faces)?.to_vec());
+        }
+        let grey = frame.shrunk_grey(small_width, small_height)?;
+        let options = TrackOptions { detection_interval: patience.interval, ..TrackOptions::default() };
+        let tracks = self.tracker.update_known(&grey, size, time, &options, |known| {
+            let known = if is_each_searched { &[] } else { known };
+            detection.time(Stage::Detect, || {
+                lookout.faces(detector, frame, &frame.cells()?, detect, patience.interval, known)
+            })
+        });
+        Ok(tracks?.to_vec())
     }
 
     /// Lets the detector lay out its buffers for frames of `size`, so that the first frame is no slower than others, and
@@ -109,9 +159,14 @@ impl Scene {
         detect: &DetectOptions,
     ) -> Result<Duration, FaceRestoreError> {
         let Finder::Detector(detector) = &mut self.finder else { return Ok(Duration::ZERO) };
+        let black = |(width, height): (u32, u32)| {
+            Mat::new_rows_cols_with_default(height as i32, width as i32, CV_8UC3, Scalar::default())
+        };
+        for look in Look::all_for((width, height), detect.min_face_size) {
+            detector.look(&black(look.scaled())?, &look, detect)?;
+        }
         let input = FaceDetector::input_size(width, height, detect.min_face_size);
-        let (width, height) = input.scaled(width, height);
-        let black = Mat::new_rows_cols_with_default(height as i32, width as i32, CV_8UC3, Scalar::default())?;
+        let black = black(input.scaled(width, height))?;
         detector.detect_scaled(&black, input, detect)?;
         let start = Instant::now();
         detector.detect_scaled(&black, input, detect)?;

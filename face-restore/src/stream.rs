@@ -9,11 +9,16 @@ use face_detect::{Correction, DetectOptions, Face, FaceDetail, PasteOptions, Tra
 use crate::crop::{AlignedFace, align_face};
 use crate::error::FaceRestoreError;
 use crate::live::{LiveFaces, LiveOptions, LiveWorker};
+use crate::lookout::Patience;
 use crate::overlap::weigh_overlaps;
 use crate::pixels::FramePixels;
 use crate::scene::{Scene, SceneFaces};
 use crate::stages::{Stage, Timings};
 use crate::temporal::{TemporalOptions, TemporalRestorer};
+
+/// Live, while nobody is in sight and much of the picture moves, a new face is found after so many intervals at the latest, by default
+/// a second of 30 frames: a call has the processor for others then, and a face comes in by degrees anyway.
+const MOST_LIVE_INTERVALS: u32 = 6;
 
 /// Who restores the faces of a stream, and when.
 enum Mode {
@@ -28,10 +33,13 @@ enum Mode {
 pub struct FrameOptions {
     /// Which faces count.
     pub detect: DetectOptions,
-    /// Every how many frames faces are looked for, at least 1; tracks are followed in between.
+    /// Every how many frames faces are looked for, at least 1; tracks are followed in between. Above 1 only what has changed is
+    /// looked at, and live, while nobody is in sight and much moves, up to six times as seldom.
     pub detection_interval: u32,
     /// How faces are restored.
     pub temporal: TemporalOptions,
+    /// Faces that are so small that half a crop shows all there is of them are restored in such a one, where the network takes it.
+    pub match_size: bool,
     /// How restored faces are put back. With strength 0 faces are found and not restored.
     pub paste: PasteOptions,
     /// Live: a face restored longer ago than this is not shown any more.
@@ -64,8 +72,10 @@ pub struct Changes {
     pub appeared: Vec<u64>,
     /// Not visible any more.
     pub lost: Vec<u64>,
-    /// Restored anew.
+    /// Restored.
     pub restored: Vec<u64>,
+    /// Those of the restored ones that get the network's last answer, since they have not changed.
+    pub reused: Vec<u64>,
 }
 
 /// Restores the faces of one frame after the other.
@@ -82,9 +92,11 @@ pub struct FaceStream {
 }
 
 impl FaceStream {
-    /// A stream whose frames wait for their faces: for files.
+    /// A stream whose frames wait for their faces: for files. Heads that do not stand upright are
+    /// [looked for too](Scene::with_turned_heads).
     #[must_use]
     pub fn offline(scene: Scene, restorer: TemporalRestorer) -> Self {
+        let scene = scene.with_turned_heads();
         Self { scene, mode: Mode::Offline(Box::new(restorer)), told: Vec::new() }
     }
 
@@ -155,8 +167,9 @@ impl FaceStream {
         options: &FrameOptions,
     ) -> Result<FramePlan, FaceRestoreError> {
         let mut plan = FramePlan::default();
-        let (detect, interval) = (&options.detect, options.detection_interval);
-        let scene = self.scene.track(frame, time, upstream, detect, interval, &mut plan.timings)?;
+        let most_intervals = if self.is_live() { MOST_LIVE_INTERVALS } else { 1 };
+        let patience = Patience { interval: options.detection_interval, most_intervals };
+        let scene = self.scene.track(frame, time, upstream, &options.detect, &patience, &mut plan.timings)?;
         if options.paste.strength > 0.0 {
             match &mut self.mode {
                 Mode::Offline(restorer) => restore_now(restorer, frame, &scene, &mut plan, options)?,
@@ -187,12 +200,17 @@ fn restore_now(
     if scene.visible.is_empty() {
         return Ok(());
     }
-    let aligned = timings.time(Stage::Align, || align_faces(frame, &scene.visible, restorer.crop_size()))?;
+    let sides = restorer.crop_sides().matched(options.match_size);
+    let aligned = timings.time(Stage::Align, || {
+        align_faces(frame, &scene.visible, |track| {
+            sides.for_face(&track.face.landmarks, restorer.last_side(track.id))
+        })
+    })?;
     let restored = timings.time(Stage::Restore, || restorer.restore(&aligned, &options.temporal))?;
     let (width, height) = frame.size();
     for (face, restored) in aligned.iter().zip(&restored) {
         let correction = timings.time(Stage::Paste, || {
-            FaceDetail::between(&face.crop, restored, options.paste.keep_color)?.correction(
+            FaceDetail::between(&face.crop, &restored.crop, options.paste.keep_color)?.correction(
                 &face.to_crop,
                 width,
                 height,
@@ -201,6 +219,7 @@ fn restore_now(
         })?;
         plan.corrections.extend(correction);
         plan.changes.restored.push(face.id);
+        plan.changes.reused.extend(restored.is_reused.then_some(face.id));
     }
     Ok(())
 }
@@ -213,10 +232,16 @@ fn show_newest(
     plan: &mut FramePlan,
     options: &FrameOptions,
 ) -> Result<(), FaceRestoreError> {
-    let options = LiveOptions { temporal: options.temporal, paste: options.paste, max_age: options.max_age };
+    let options = LiveOptions {
+        temporal: options.temporal,
+        match_size: options.match_size,
+        paste: options.paste,
+        max_age: options.max_age,
+    };
     let shown = live.show(frame, scene, &options, &mut plan.timings)?;
     plan.corrections = shown.corrections;
     plan.changes.restored = shown.restored;
+    plan.changes.reused = shown.reused;
     plan.worker = shown.took;
     plan.worker_failure = shown.failure;
     plan.oldest_detail = shown.oldest_detail;
@@ -226,9 +251,9 @@ fn show_newest(
 fn align_faces(
     frame: &dyn FramePixels,
     tracks: &[Track],
-    size: u32,
+    size: impl Fn(&Track) -> u32,
 ) -> Result<Vec<AlignedFace>, FaceRestoreError> {
-    let aligned = tracks.iter().map(|track| align_face(frame, track.id, &track.face.landmarks, size));
+    let aligned = tracks.iter().map(|track| align_face(frame, track.id, &track.face.landmarks, size(track)));
     Ok(aligned.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 

@@ -37,14 +37,16 @@ fn options() -> FrameOptions {
             ..Default::default()
         },
         detection_interval: 1,
-        temporal: TemporalOptions { seed: 7, persistence: 0.0, detail: 1.0 },
+        temporal: TemporalOptions { seed: 7, persistence: 0.0, detail: 1.0, most_reuse: 0 },
+        match_size: false,
         paste: PasteOptions { strength: 1.0, keep_color: false },
         max_age: Duration::from_millis(500),
     }
 }
 
 fn with_persistence() -> FrameOptions {
-    FrameOptions { temporal: TemporalOptions { seed: 7, persistence: 0.6, detail: 1.0 }, ..options() }
+    let options = options();
+    FrameOptions { temporal: TemporalOptions { persistence: 0.6, ..options.temporal }, ..options }
 }
 
 fn astronaut() -> RgbPicture {
@@ -107,7 +109,7 @@ fn a_face_keeps_its_track_and_comes_back_with_another_after_a_reset() {
     let options = options();
     let first = plan(&mut stream, 0, &astronaut(), &options);
     let id = first.tracks[0].id;
-    assert_eq!(first.changes, Changes { appeared: vec![id], lost: vec![], restored: vec![id] });
+    assert_eq!(first.changes, Changes { appeared: vec![id], restored: vec![id], ..Changes::default() });
     for frame in 1..4 {
         let plan = plan(&mut stream, frame, &astronaut(), &options);
         assert_eq!(plan.changes, Changes { restored: vec![id], ..Changes::default() });
@@ -196,6 +198,145 @@ fn a_face_beyond_the_number_asked_for_is_remembered() {
     let again = plan(&mut stream, 4, &couple(), &two);
     assert_eq!(again.tracks[1].id, both.tracks[1].id);
     assert_eq!(restored(), (0, 2), "both begin at what was shown last");
+}
+
+/// The options, with answers that are shown again in so many frames.
+fn reusing(most_reuse: u32) -> FrameOptions {
+    let options = options();
+    FrameOptions { temporal: TemporalOptions { most_reuse, ..options.temporal }, ..options }
+}
+
+#[test]
+fn a_still_face_is_restored_in_every_fifth_frame_and_its_answer_shown_in_the_others() {
+    let (mut stream, restored) = remembering();
+    let reused: Vec<usize> = (0..12)
+        .map(|frame| {
+            let plan = plan(&mut stream, frame, &astronaut(), &reusing(4));
+            assert_eq!((plan.corrections.len(), plan.changes.restored.len()), (1, 1), "frame {frame}");
+            plan.changes.reused.len()
+        })
+        .collect();
+    assert_eq!(reused, [0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1]);
+    assert_eq!(restored(), (3, 0));
+    for frame in 12..16 {
+        assert!(plan(&mut stream, frame, &astronaut(), &reusing(0)).changes.reused.is_empty());
+    }
+    assert_eq!(restored(), (4, 0), "none is reused where that is not wanted");
+}
+
+#[test]
+fn a_face_in_which_something_moves_is_restored_in_each_frame() {
+    let (mut stream, restored) = remembering();
+    for frame in 0..8 {
+        let mut rgb = fixtures::astronaut();
+        // A finger that goes down the cheek.
+        let finger = Rect::new(258, 90 + 7 * frame, 24, 8);
+        Mat::roi_mut(&mut rgb, finger).unwrap().set_to_def(&Scalar::all(30.0)).unwrap();
+        let plan = plan(&mut stream, frame as u32, &fixtures::picture(&rgb), &reusing(1000));
+        assert_eq!(plan.tracks.len(), 1);
+    }
+    assert_eq!(restored(), (8, 0));
+}
+
+#[test]
+fn a_face_that_changes_slowly_does_not_freeze() {
+    let (mut stream, restored) = remembering();
+    for frame in 0..24 {
+        let mut rgb = Mat::default();
+        let brighter = Scalar::all(f64::from(frame));
+        opencv::core::add(&fixtures::astronaut(), &brighter, &mut rgb, &opencv::core::no_array(), -1)
+            .unwrap();
+        plan(&mut stream, frame, &fixtures::picture(&rgb), &reusing(1000));
+    }
+    let (runs, _) = restored();
+    // Each fourth level is one too many.
+    assert!((5..=9).contains(&runs), "{runs} of 24 frames");
+}
+
+/// Takes crops of 512 and of 256 pixels, and notes how many there are of which.
+#[derive(Default)]
+struct TwoSizes(Arc<Mutex<Vec<(i64, usize)>>>);
+
+impl Restorer for TwoSizes {
+    fn crop_size(&self) -> u32 {
+        512
+    }
+
+    fn takes(&self, size: u32) -> bool {
+        [256, 512].contains(&size)
+    }
+
+    fn description(&self) -> String {
+        "of two sizes".to_owned()
+    }
+
+    fn restore_with(
+        &self,
+        faces: &Tensor,
+        seeds: &[u64],
+        _: &RestoreOptions,
+    ) -> Result<Tensor, RestoreError> {
+        self.0.lock().unwrap().push((faces.size()[3], seeds.len()));
+        Ok(faces.neg())
+    }
+}
+
+/// The astronaut twice, the left one `scale` times as large as the photograph and the right one as it is.
+fn large_and_small(scale: i32) -> RgbPicture {
+    let rgb = fixtures::astronaut();
+    let (mut large, side) = (Mat::default(), 512 * scale);
+    let size = opencv::core::Size::new(side, side);
+    opencv::imgproc::resize(&rgb, &mut large, size, 0.0, 0.0, opencv::imgproc::INTER_CUBIC).unwrap();
+    let mut wide = Mat::new_rows_cols_with_default(side, side + 512, rgb.typ(), Scalar::all(90.0)).unwrap();
+    large.copy_to(&mut Mat::roi_mut(&mut wide, Rect::new(0, 0, side, side)).unwrap()).unwrap();
+    rgb.copy_to(&mut Mat::roi_mut(&mut wide, Rect::new(side, 0, 512, 512)).unwrap()).unwrap();
+    fixtures::picture(&wide)
+}
+
+#[test]
+fn two_sizes_of_crops_are_restored_in_one_stream() {
+    let network = TwoSizes::default();
+    let batches = Arc::clone(&network.0);
+    let mut stream = offline(network);
+    let picture = large_and_small(2);
+    let matched = FrameOptions { match_size: true, ..with_persistence() };
+    for (frame, options, expected) in [
+        (0, matched, vec![(256, 1), (512, 1)]),
+        (1, matched, vec![(256, 1), (512, 1)]),
+        // What was shown in half a crop goes on in a whole one, and back.
+        (2, with_persistence(), vec![(512, 2)]),
+        (3, matched, vec![(256, 1), (512, 1)]),
+    ] {
+        let plan = plan(&mut stream, frame, &picture, &options);
+        assert_eq!((plan.tracks.len(), plan.corrections.len()), (2, 2), "frame {frame}");
+        assert_eq!(std::mem::take(&mut *batches.lock().unwrap()), expected, "frame {frame}");
+    }
+}
+
+#[test]
+fn the_shipped_network_takes_crops_of_half_its_size() {
+    let mut stream =
+        FaceStream::offline(fixtures::scene(), TemporalRestorer::new(fixtures::network()).unwrap());
+    // The small one is 96 pixels of crop in this picture.
+    let mut rgb =
+        Mat::new_rows_cols_with_default(512, 768, opencv::core::CV_8UC3, Scalar::all(90.0)).unwrap();
+    let (photo, mut small) = (fixtures::astronaut(), Mat::default());
+    let size = opencv::core::Size::new(256, 256);
+    opencv::imgproc::resize(&photo, &mut small, size, 0.0, 0.0, opencv::imgproc::INTER_AREA).unwrap();
+    photo.copy_to(&mut Mat::roi_mut(&mut rgb, Rect::new(0, 0, 512, 512)).unwrap()).unwrap();
+    small.copy_to(&mut Mat::roi_mut(&mut rgb, Rect::new(512, 0, 256, 256)).unwrap()).unwrap();
+    let options = FrameOptions { match_size: true, ..options() };
+    let plan = plan(&mut stream, 0, &fixtures::picture(&rgb), &options);
+    assert_eq!((plan.tracks.len(), plan.corrections.len()), (2, 2));
+    let Mode::Offline(restorer) = &stream.mode else { unreachable!("it is offline") };
+    assert_eq!([0, 1].map(|face| restorer.last_side(plan.tracks[face].id)), [Some(256), Some(128)]);
+    for correction in &plan.corrections {
+        let delta = correction.delta.data_typed::<Vec3f>().unwrap();
+        let mean =
+            delta.iter().flat_map(|pixel| pixel.0).map(f32::abs).sum::<f32>() / (3 * delta.len()) as f32;
+        // It changes a sharp face by a little, and neither destroys it nor leaves it alone.
+        assert!((0.05..20.0).contains(&mean), "{mean} levels");
+    }
 }
 
 #[test]
@@ -352,6 +493,20 @@ fn a_failing_worker_is_reported_and_goes_on_when_it_can() {
     assert!(strength(&failed) > 0.5 * before, "what was shown stays");
     gated.permit(Permit::Restore);
     assert_eq!(gated.next(&astronaut()).changes.restored.len(), 1);
+}
+
+#[test]
+fn a_live_face_that_has_not_changed_needs_no_network() {
+    let mut gated = Gated::new();
+    gated.options = reusing(1000);
+    gated.next(&astronaut());
+    gated.permit(Permit::Restore);
+    // No permit is given any more: what arrives was not asked of the network.
+    let reused = (0..2000).any(|_| {
+        std::thread::sleep(Duration::from_millis(2));
+        !gated.next(&astronaut()).changes.reused.is_empty()
+    });
+    assert!(reused);
 }
 
 #[test]

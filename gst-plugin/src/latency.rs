@@ -25,7 +25,7 @@ const STEPS: [u64; 11] = [5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 200];
 #[derive(Debug)]
 pub struct LatencyMeter {
     answer: Duration,
-    /// Running time and need of the frames within the window.
+    /// Time and need of the frames within the window.
     needs: VecDeque<(Duration, Duration)>,
     /// Since when a smaller answer would do.
     is_generous_since: Option<Duration>,
@@ -45,7 +45,7 @@ impl LatencyMeter {
         self.answer
     }
 
-    /// A frame of running time `time` took so long. Returns whether the answer has changed.
+    /// A frame took so long; `time` grows from frame to frame, as running time does. Returns whether the answer has changed.
     pub fn record(&mut self, time: Duration, took: Duration) -> bool {
         let waited = self
             .needs
@@ -85,6 +85,7 @@ fn step(time: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::FrameClock;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -136,6 +137,16 @@ mod tests {
         assert_eq!(meter.answer(), MS(60), "40 ms and a quarter");
         frames(&mut meter, &mut frame, 1, 17, 30);
         assert_eq!(meter.answer(), MS(80), "23 ms of waiting and 30, and a quarter");
+    }
+
+    #[test]
+    fn frames_whose_timestamps_stand_still_are_not_taken_for_a_queue() {
+        let (mut meter, mut clock) = (LatencyMeter::new(Duration::ZERO), FrameClock::default());
+        for _ in 0..1000 {
+            meter.record(clock.tick(Some(MS(5000)), MS(33)), MS(20));
+        }
+        assert_eq!(meter.answer(), MS(30), "20 ms and a quarter, rounded up");
+        assert!(meter.needs.len() <= 32, "{} frames in a second", meter.needs.len());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "v1_24")]
 mod analytics;
+mod clock;
 mod draw;
 mod error;
 pub mod facerestore;

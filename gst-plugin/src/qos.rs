@@ -6,6 +6,8 @@
 pub struct Qos {
     earliest: Option<gst::ClockTime>,
     proportion: f64,
+    /// Running time of the last buffer that had one.
+    last: Option<gst::ClockTime>,
 }
 
 impl Qos {
@@ -19,10 +21,13 @@ impl Qos {
         });
     }
 
-    /// How late a buffer of this running time would be, in ns; `None` when it is in time.
-    #[must_use]
-    pub fn lateness(&self, running_time: Option<gst::ClockTime>) -> Option<i64> {
-        let late = self.earliest?.checked_sub(running_time?)?;
+    /// How late the next buffer, of this running time, would be, in ns; `None` when it is in time. A time that does not
+    /// grow says nothing: of a stream whose timestamps stand still every buffer would be late for ever.
+    pub fn lateness(&mut self, running_time: Option<gst::ClockTime>) -> Option<i64> {
+        let last = self.last;
+        self.last = running_time.or(last);
+        let stands_still = last.is_some() && running_time <= last;
+        let late = self.earliest.filter(|_| !stands_still)?.checked_sub(running_time?)?;
         Some(i64::try_from(late.nseconds()).unwrap_or(i64::MAX))
     }
 
@@ -50,12 +55,23 @@ mod tests {
 
     #[test]
     fn buffers_up_to_timestamp_plus_jitter_are_late() {
-        let qos = after(40_000_000);
+        let mut qos = after(40_000_000);
         assert_eq!(qos.lateness(Some(120.mseconds())), Some(20_000_000));
         assert_eq!(qos.lateness(Some(140.mseconds())), Some(0));
         assert_eq!(qos.lateness(Some(141.mseconds())), None);
         assert_eq!(qos.lateness(None), None, "a buffer without a time is never late");
         assert_eq!(qos.proportion(), 2.0);
+    }
+
+    #[test]
+    fn a_time_that_stands_still_makes_no_buffer_late() {
+        let mut qos = after(40_000_000);
+        let late = [100, 100, 100, 90, 95].map(|ms: u64| qos.lateness(Some(ms.mseconds())).is_some());
+        assert_eq!(
+            late,
+            [true, false, false, false, true],
+            "the first of them may be late, and one that goes on"
+        );
     }
 
     #[test]

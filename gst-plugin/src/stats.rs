@@ -26,6 +26,7 @@ pub struct Stats {
     faces: u64,
     tracks: u64,
     restored_faces: u64,
+    reused_faces: u64,
     bypassed_frames: u64,
     late_frames: u64,
     failures: u64,
@@ -60,6 +61,7 @@ impl Stats {
         self.faces += plan.tracks.len() as u64;
         self.tracks += plan.changes.appeared.len() as u64;
         self.restored_faces += plan.changes.restored.len() as u64;
+        self.reused_faces += plan.changes.reused.len() as u64;
         match outcome {
             Outcome::Changed => self.failures_in_a_row = 0,
             Outcome::Bypassed => self.bypassed_frames += 1,
@@ -110,6 +112,7 @@ impl Stats {
             .field("faces", self.faces)
             .field("tracks", self.tracks)
             .field("restored-faces", self.restored_faces)
+            .field("reused-faces", self.reused_faces)
             .field("bypassed-frames", self.bypassed_frames)
             .field("late-frames", self.late_frames)
             .field("failures", self.failures)
@@ -165,7 +168,8 @@ mod tests {
             FramePlan { timings, ..FramePlan::default() }
         };
         let mut first = plan(10, Some(100));
-        first.changes = Changes { appeared: vec![1, 2, 3], lost: vec![], restored: vec![1, 2] };
+        first.changes =
+            Changes { appeared: vec![1, 2, 3], lost: vec![], restored: vec![1, 2], reused: vec![2] };
         first.worker = Some(Duration::from_millis(40));
         first.oldest_detail = Some(Duration::from_millis(90));
         stats.record(Outcome::Changed, &first);
@@ -178,8 +182,9 @@ mod tests {
         for (field, value) in [
             ("frames", 4),
             ("tracks", 3),
-            ("restorations", 1),
             ("restored-faces", 2),
+            ("reused-faces", 1),
+            ("restorations", 1),
             ("bypassed-frames", 1),
             ("late-frames", 1),
             ("failures", 1),

@@ -59,8 +59,8 @@ struct State {
     noise: NoiseCache,
 }
 
-/// Noise by (seed, draw): a video asks for the same again at every frame.
-type NoiseCache = HashMap<(u64, u64), Tensor>;
+/// Noise by (seed, draw, size): a video asks for the same again at every frame.
+type NoiseCache = HashMap<(u64, u64, u32), Tensor>;
 
 /// Faces run through the network together; more are taken in turns, which bounds the memory.
 const MAX_BATCH: i64 = 16;
@@ -251,13 +251,14 @@ impl DiffusionRestorer {
         let size = x_d.size()[2] as u32;
         let mut faces = Vec::with_capacity(seeds.len());
         for &seed in seeds {
-            if !cache.contains_key(&(seed, draw)) {
+            let key = (seed, draw, size);
+            if !cache.contains_key(&key) {
                 if cache.len() >= MAX_CACHED_NOISE {
                     cache.clear();
                 }
-                cache.insert((seed, draw), seeded_noise(seed, draw, size)?.f_to_device(self.device)?);
+                cache.insert(key, seeded_noise(seed, draw, size)?.f_to_device(self.device)?);
             }
-            faces.push(cache[&(seed, draw)].shallow_clone());
+            faces.push(cache[&key].shallow_clone());
         }
         Ok(Tensor::f_stack(&faces, 0)?)
     }
@@ -266,6 +267,13 @@ impl DiffusionRestorer {
 impl Restorer for DiffusionRestorer {
     fn crop_size(&self) -> u32 {
         self.config.crop_size
+    }
+
+    /// The network is fully convolutional: it takes faces of half the size, too, where its grids divide them, in a quarter of the
+    /// time.
+    fn takes(&self, size: u32) -> bool {
+        let whole = self.crop_size();
+        size == whole || 2 * size == whole && i64::from(size) % self.config.unet.size_multiple() == 0
     }
 
     fn description(&self) -> String {
@@ -284,9 +292,11 @@ impl Restorer for DiffusionRestorer {
         seeds: &[u64],
         options: &RestoreOptions,
     ) -> Result<Tensor, RestoreError> {
-        check_faces(faces, seeds, self.crop_size())?;
+        let side = faces.size().last().copied().and_then(|side| u32::try_from(side).ok());
+        let size = side.filter(|&side| self.takes(side)).unwrap_or(self.crop_size());
+        check_faces(faces, seeds, size)?;
         if let Some(start) = &options.start {
-            check_faces(start.faces, seeds, self.crop_size())?;
+            check_faces(start.faces, seeds, size)?;
         }
         if seeds.is_empty() {
             return Ok(faces.f_to_kind(Kind::Float)?);

@@ -33,10 +33,17 @@ pub trait Restorer: Send + Sync {
     /// Width and height in pixels of the aligned face that the network takes.
     fn crop_size(&self) -> u32;
 
+    /// Whether it also takes faces of `size`×`size` pixels, as [`crop_size`](Self::crop_size) says it takes; of no other size unless it
+    /// says so.
+    fn takes(&self, size: u32) -> bool {
+        size == self.crop_size()
+    }
+
     /// What it is and where it computes, in a few words for a log.
     fn description(&self) -> String;
 
-    /// Restores `faces`, RGB in [-1, 1], `[N, 3, S, S]` float on any device, `S` the [crop size].
+    /// Restores `faces`, RGB in [-1, 1], `[N, 3, S, S]` float on any device, `S` the [crop size] or another that it
+    /// [takes](Self::takes).
     /// `seeds` has one seed per face for the sampler's noise. The result has the shape of `faces`, is
     /// float32 on the CPU and is clipped to [-1, 1]. A black-and-white face stays one, whatever the network makes of its
     /// colours.

@@ -138,7 +138,9 @@ fn wrong_shapes_are_errors() {
     let restorer = small_restorer(&cpu(Precision::Fp32));
     for (faces, seeds) in [
         (faces(2), vec![1]),
-        (Tensor::zeros([1, 3, 16, 16], (Kind::Float, Device::Cpu)), vec![1]),
+        (Tensor::zeros([1, 3, 24, 24], (Kind::Float, Device::Cpu)), vec![1]),
+        (Tensor::zeros([1, 3, 8, 8], (Kind::Float, Device::Cpu)), vec![1]),
+        (Tensor::zeros([1, 3, 16, 32], (Kind::Float, Device::Cpu)), vec![1]),
         (Tensor::zeros([1, 1, 32, 32], (Kind::Float, Device::Cpu)), vec![1]),
         (Tensor::zeros([0], (Kind::Float, Device::Cpu)), vec![]),
     ] {
@@ -146,6 +148,28 @@ fn wrong_shapes_are_errors() {
         assert!(matches!(error, RestoreError::Shape(_)), "{error}");
     }
     assert!(matches!(restorer.restore_rgb8(&[&[0; 10]], &[1]).unwrap_err(), RestoreError::Shape(_)));
+}
+
+/// Of half the size a face is restored as by a model that is of that size.
+#[test]
+fn faces_of_half_the_size_are_taken() {
+    let restorer = small_restorer(&cpu(Precision::Fp32));
+    assert!(restorer.takes(32) && restorer.takes(16) && !restorer.takes(8) && !restorer.takes(64));
+    let mut checkpoint = small_model();
+    checkpoint.config.crop_size = 16;
+    let half = DiffusionRestorer::new(&checkpoint, Path::new("half"), &cpu(Precision::Fp32)).unwrap();
+    let small = wave(&[2, 3, 16, 16], 0.731, 0.0);
+    let expected = half.restore(&small, &[1, 2]).unwrap();
+    // The noise of one size is not taken for that of the other.
+    let _ = restorer.restore(&faces(2), &[1, 2]).unwrap();
+    let restored = restorer.restore(&small, &[1, 2]).unwrap();
+    assert_eq!(restored.size(), [2, 3, 16, 16]);
+    assert!(restored.equal(&expected));
+    let large = faces(2);
+    let start = Some(WarmStart { faces: &large, gamma: 0.5 });
+    let options = RestoreOptions { start, ..RestoreOptions::default() };
+    let error = restorer.restore_with(&small, &[1, 2], &options).unwrap_err();
+    assert!(matches!(error, RestoreError::Shape(_)), "{error}");
 }
 
 #[test]

@@ -5,7 +5,9 @@
 //! `cargo bench -p facerestore-tests --bench faces`
 //!
 //! A frame's time is that of the streaming thread, detection amortised over its interval. Live frames come at 30 a second, as from a
-//! camera. The frame without a face shows what passing through costs. Below, whether the latency that live mode answers is true: how many
+//! camera. Frames without a face show what passing through costs: where nothing moves, where something does, and where all
+//! does. Each face is restored in each frame (`max-reuse=0`) but in the lines of faces that rest; those of matched sizes are restored
+//! in half crops. Below, whether the latency that live mode answers is true: how many
 //! frames a sink that keeps time by it would have dropped.
 
 use std::time::{Duration, Instant};
@@ -46,6 +48,33 @@ fn frames(faces: usize) -> Vec<Frame> {
     sway.map(frame).into()
 }
 
+/// A wall, seen `shift` pixels farther left.
+fn wall(shift: usize) -> Picture {
+    Picture::sharp().crop(330, 0, 180, 100).resized(WIDTH + 160, HEIGHT).crop(shift, 0, WIDTH, HEIGHT)
+}
+
+/// Frames without a face: of a wall before which a card moves, or which moves itself.
+fn empty_frames(moves_as_a_whole: bool) -> Vec<Frame> {
+    let (still, card) = (wall(0), Picture::plain(60, 60, [200, 180, 90]));
+    let frame = |index: usize| {
+        let mut picture = if moves_as_a_whole { wall(2 * index) } else { still.clone() };
+        if !moves_as_a_whole {
+            picture.put(&card, 100 + 8 * index as i32, 300);
+        }
+        Frame::new(&picture, VideoFormat::I420)
+    };
+    // There and back.
+    (0..FRAMES / 2).chain((0..FRAMES / 2).rev()).map(frame).collect()
+}
+
+/// What is set.
+#[derive(Clone, Copy)]
+struct Case {
+    max_reuse: u32,
+    match_size: bool,
+    min_face_size: u32,
+}
+
 /// What some frames took.
 struct Cost {
     frame: Duration,
@@ -54,8 +83,14 @@ struct Cost {
 }
 
 impl Cost {
-    fn measure(mode: &str, frames: &[Frame]) -> Self {
-        let element = shipped_element(&[("max-faces", &50_u32), ("min-face-size", &20_u32)]);
+    fn measure(mode: &str, frames: &[Frame], case: &Case) -> Self {
+        let properties: [(&str, &dyn ToValue); 4] = [
+            ("max-faces", &50_u32),
+            ("min-face-size", &case.min_face_size),
+            ("max-reuse", &case.max_reuse),
+            ("match-size", &case.match_size),
+        ];
+        let element = shipped_element(&properties);
         element.set_property_from_str("mode", mode);
         let live = mode == "live";
         let mut rig = Rig::of(element);
@@ -104,20 +139,36 @@ fn costs() {
     println!(
         "faces (tracked)     whole  network  network/face        ms a frame  restored faces/s  detail ms old"
     );
-    for faces in [0, 1, 2, 5, 10, 20, 50] {
-        let frames = frames(faces);
-        let offline = Cost::measure("offline", &frames);
-        let live = Cost::measure("live", &frames);
-        let network = offline.number("restore-ms");
-        let span = (WARM_UP + FRAMES) as f64 * INTERVAL.as_secs_f64();
-        let restored = live.stats.get::<u64>("restored-faces").unwrap() as f64 / span;
-        println!(
-            "{faces:>5} ({:>4.1})    {:>9.1} {network:>8.1} {:>13.1} {:>17.1} {restored:>17.1} {:>14.0}",
-            offline.faces(),
-            offline.frame.as_secs_f64() * 1e3,
-            network / faces.max(1) as f64,
-            live.frame.as_secs_f64() * 1e3,
-            live.number("detail-age-ms"),
-        );
+    let usual = Case { max_reuse: 0, match_size: false, min_face_size: 20 };
+    for (name, moves_as_a_whole) in [("something moves", false), ("all moves", true)] {
+        for min_face_size in [20, 32] {
+            let name = format!("{name}, faces from {min_face_size} pixels on");
+            print_costs(0, &name, &empty_frames(moves_as_a_whole), &Case { min_face_size, ..usual });
+        }
     }
+    for faces in [0, 1, 2, 5, 10, 20, 50] {
+        print_costs(faces, "", &frames(faces), &usual);
+    }
+    for faces in [1, 20, 50] {
+        let still = vec![frames(faces).swap_remove(0)];
+        print_costs(faces, "at rest, max-reuse=4", &still, &Case { max_reuse: 4, ..usual });
+        print_costs(faces, "match-size=true", &frames(faces), &Case { match_size: true, ..usual });
+    }
+}
+
+/// A line of the table.
+fn print_costs(faces: usize, name: &str, frames: &[Frame], case: &Case) {
+    let offline = Cost::measure("offline", frames, case);
+    let live = Cost::measure("live", frames, case);
+    let network = offline.number("restore-ms");
+    let span = (WARM_UP + FRAMES) as f64 * INTERVAL.as_secs_f64();
+    let restored = live.stats.get::<u64>("restored-faces").unwrap() as f64 / span;
+    println!(
+        "{faces:>5} ({:>4.1})    {:>9.1} {network:>8.1} {:>13.1} {:>17.1} {restored:>17.1} {:>14.0}  {name}",
+        offline.faces(),
+        offline.frame.as_secs_f64() * 1e3,
+        network / faces.max(1) as f64,
+        live.frame.as_secs_f64() * 1e3,
+        live.number("detail-age-ms"),
+    );
 }

@@ -8,6 +8,7 @@
 #[cfg(feature = "browser-tests")]
 mod browser;
 mod clip;
+mod coded;
 mod desk;
 mod frame;
 mod network;
@@ -15,6 +16,7 @@ mod picture;
 mod pipeline;
 mod program;
 mod rig;
+mod steadiness;
 mod synchronised;
 
 use std::path::{Path, PathBuf};
@@ -23,14 +25,16 @@ use std::sync::Once;
 #[cfg(feature = "browser-tests")]
 pub use browser::Page;
 pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, streams, tree};
+pub use coded::{coded, decoded};
 pub use desk::{Desk, succeeded, text};
 pub use face_detect::Region;
 pub use frame::{FORMATS, Frame};
-pub use network::{HangingNetwork, failing, lightening, negative, traced};
+pub use network::{HangingNetwork, failing, lightening, negative, sharpening, traced};
 pub use picture::{FACE, Picture, SKIN};
 pub use pipeline::{Recording, element, first_message, on_bus, play_to_end, shipped_element, wait_for};
 pub use program::{Output, example, gst_program, plugin_folder, target_folder};
-pub use rig::{FRAME_TIME, Rig, address, bytes};
+pub use rig::{FRAME_TIME, Rig, address, bytes, landmarks};
+pub use steadiness::{FilmMotion, WarpingError};
 pub use synchronised::{Punctuality, punctuality};
 
 /// Initialises GStreamer and registers the element, once.

@@ -25,6 +25,16 @@ pub fn negative(folder: &Path) -> PathBuf {
     traced(folder, "negative.pt", |faces| -faces)
 }
 
+/// Exports a network that adds `amount` times what distinguishes a pixel from the mean of the 5×5 about it: contrast, whatever it
+/// is of.
+#[must_use]
+pub fn sharpening(folder: &Path, amount: f64) -> PathBuf {
+    traced(folder, "sharpening.pt", |faces| {
+        let mean = faces.avg_pool2d([5, 5], [1, 1], [2, 2], false, false, None::<i64>);
+        (faces + (faces - mean) * amount).clamp(-1.0, 1.0)
+    })
+}
+
 /// Exports a network that takes a grey face, on which networks are tried, and fails for every other.
 #[must_use]
 pub fn failing(folder: &Path) -> PathBuf {

@@ -4,8 +4,11 @@
 use std::path::Path;
 
 use face_detect::Region;
-use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b, Vector};
-use opencv::{imgcodecs, imgproc};
+use opencv::core::{
+    Mat, MatTraitConst, MatTraitConstManual, ROTATE_90_CLOCKWISE, ROTATE_90_COUNTERCLOCKWISE, ROTATE_180,
+    Size, Vec3b, Vector,
+};
+use opencv::{core, imgcodecs, imgproc};
 
 /// Where the astronaut's face may be changed, read off the picture by eye: from the hairline to below the chin and
 /// from ear to ear, with some ten pixels of play. Even, so that chroma samples of 4:2:0 formats lie inside or outside.
@@ -76,6 +79,16 @@ impl Picture {
         let mut resized = Mat::default();
         imgproc::resize(&self.to_bgr(), &mut resized, size, 0.0, 0.0, filter).unwrap();
         Self::from_bgr(&resized)
+    }
+
+    /// Turned by so many quarters of a circle clockwise.
+    #[must_use]
+    pub fn turned(&self, quarters: usize) -> Self {
+        let codes = [ROTATE_90_CLOCKWISE, ROTATE_180, ROTATE_90_COUNTERCLOCKWISE];
+        let Some(code) = (quarters % 4).checked_sub(1).map(|index| codes[index]) else { return self.clone() };
+        let mut turned = Mat::default();
+        core::rotate(&self.to_bgr(), &mut turned, code).unwrap();
+        Self::from_bgr(&turned)
     }
 
     /// Compressed and decompressed.

@@ -32,7 +32,8 @@ impl Rig {
     /// The same for frames that have nothing to do with each other: each is searched and restored as if it were alone.
     #[must_use]
     pub fn frame_by_frame(properties: &[(&str, &dyn ToValue)]) -> Self {
-        let alone: [(&str, &dyn ToValue); 2] = [("temporal", &0.0), ("detection-interval", &1_u32)];
+        let alone: [(&str, &dyn ToValue); 3] =
+            [("temporal", &0.0), ("detection-interval", &1_u32), ("max-reuse", &0_u32)];
         Self::new(&[&alone, properties].concat())
     }
 
@@ -111,4 +112,18 @@ pub fn bytes(buffer: &gst::Buffer) -> Vec<u8> {
 #[must_use]
 pub fn address(buffer: &gst::BufferRef) -> usize {
     buffer.map_readable().unwrap().as_ptr() as usize
+}
+
+/// x and y of the five landmarks in the parameters of a region of interest.
+///
+/// # Panics
+/// When they are not those of a face.
+#[must_use]
+pub fn landmarks(parameters: &gst::StructureRef) -> Vec<(f64, f64)> {
+    let points = parameters.get::<gst::Array>("landmarks").unwrap();
+    let point = |value: &glib::SendValue| {
+        let point = value.get::<gst::Array>().unwrap();
+        (point[0].get::<f64>().unwrap(), point[1].get::<f64>().unwrap())
+    };
+    points.iter().map(point).collect()
 }

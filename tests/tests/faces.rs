@@ -2,7 +2,7 @@
 //! Which faces are restored, and what is told about them: at the border, many, large and small, overlapping; frames of
 //! a few pixels; regions of interest, boxes and counters.
 
-use facerestore_tests::{FACE, FORMATS, Frame, Picture, Rig};
+use facerestore_tests::{FACE, FORMATS, Frame, Picture, Rig, landmarks};
 use gst_video::{VideoFormat, VideoRegionOfInterestMeta};
 
 fn rgb(picture: &Picture) -> Frame {
@@ -171,15 +171,6 @@ fn each_face_gets_a_region_of_interest_with_score_and_landmarks() {
             assert!(points[0].1 < points[2].1 && points[2].1 < points[3].1, "eyes, nose, mouth: {points:?}");
         }
     }
-}
-
-fn landmarks(parameters: &gst::StructureRef) -> Vec<(f64, f64)> {
-    let points = parameters.get::<gst::Array>("landmarks").unwrap();
-    let point = |value: &gst::glib::SendValue| {
-        let point = value.get::<gst::Array>().unwrap();
-        (point[0].get::<f64>().unwrap(), point[1].get::<f64>().unwrap())
-    };
-    points.iter().map(point).collect()
 }
 
 #[test]

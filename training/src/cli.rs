@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "detect")]
 use crate::commands::prepare;
 use crate::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, restore, study,
-    train,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, quality, report,
+    restore, study, train,
 };
 
 /// Train, apply and measure iterative diffusion models for face restoration.
@@ -36,7 +36,9 @@ pub enum Command {
     // It has by far the most options; the others need not be as large.
     Evaluate(Box<evaluate::EvaluateArgs>),
     Distance(distance::DistanceArgs),
+    Quality(quality::QualityArgs),
     Study(study::StudyArgs),
+    Report(report::ReportArgs),
     Export(export::ExportArgs),
     Pack(pack::PackArgs),
     /// Measure the speed of a model beside the machine's own peak

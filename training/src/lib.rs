@@ -2,7 +2,7 @@
 //! How does the network learn? Degradations, training, evaluation; the program `idm`.
 //!
 //! One room for each purpose, from the bottom up: [`seed`], `digest` and [`picture`]; [`jobs`], [`data`] and [`metrics`]; [`restore`], [`generate`], and
-//! `prepare`, which needs OpenCV; [`evaluate`]; [`train`], [`study`], [`distance`] and [`export`]; [`iteration`]; [`doctor`]. A room uses those before it
+//! `prepare`, which needs OpenCV; [`evaluate`]; [`train`], [`study`], [`distance`], [`quality`] and [`export`]; [`iteration`]; [`report`]; [`doctor`]. A room uses those before it
 //! alone. The [`commands`] take the command line apart and know all rooms; no room knows of them.
 
 pub mod cli;
@@ -21,6 +21,8 @@ pub mod metrics;
 pub mod picture;
 #[cfg(feature = "detect")]
 pub mod prepare;
+pub mod quality;
+pub mod report;
 pub mod restore;
 pub mod seed;
 pub mod study;

@@ -8,8 +8,8 @@ use training::cli::{Cli, Command};
 #[cfg(feature = "detect")]
 use training::commands::prepare;
 use training::commands::{
-    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, restore, study,
-    train,
+    bench, degrade, distance, doctor, enhance, evaluate, export, generate, iterate, pack, quality, report,
+    restore, study, train,
 };
 use training::jobs::interrupt::{self, Outcome};
 use training::jobs::last_words;
@@ -29,7 +29,9 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| Outcome::Finished),
         Command::Distance(args) => distance::run(&args),
+        Command::Quality(args) => quality::run(&args).map(|()| Outcome::Finished),
         Command::Study(args) => study::run(&args).map(|()| Outcome::Finished),
+        Command::Report(args) => report::run(&args).map(|()| Outcome::Finished),
         Command::Export(args) => export::run(&args).map(|()| Outcome::Finished),
         Command::Pack(args) => pack::run(&args).map(|()| Outcome::Finished),
         Command::Bench(args) => bench::run(&args).map(|()| Outcome::Finished),

@@ -122,6 +122,39 @@ mod under_mpirun {
         assert_eq!(names(&whole), names(&two));
     }
 
+    /// Pictures are shared out to the processes, and each draws the noise of its own: two processes train the generator that one does
+    /// with two batches for a step.
+    #[test]
+    fn two_processes_train_the_generator_of_one_that_takes_two_batches() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let data = faces(folder);
+        let config = |name: &str, accumulate: &str| {
+            let changes = [
+                ("residual = true", "residual = false\ncondition = \"none\""),
+                ("[degradation]\nclean_share = 0.1\n", ""),
+                ("iterations = 120", "iterations = 20"),
+                ("batch = 8", "batch = 2\nloss = \"l2\"\nprecision = \"fp32\""),
+                ("warmup = 10", &format!("warmup = 10\naccumulate = {accumulate}")),
+            ];
+            tiny_config(folder, name, &changes)
+        };
+        let (one, two) = (folder.join("one"), folder.join("two"));
+        succeeded(&super::common::train(&config("one.toml", "2"), &data, &one, &[]));
+        let mut command = mpirun();
+        train(&mut command, "2", &config("two.toml", "1"), &data, &two);
+        succeeded(&command.output().unwrap());
+        let (expected, reached) = (losses(&one), losses(&two));
+        assert_eq!((expected.len(), reached.len()), (2, 2));
+        for (loss, expected) in reached.iter().zip(&expected) {
+            assert!((loss - expected).abs() < 2e-6, "{loss}, not {expected}");
+        }
+        // The order of a sum is all that differs, as for restorers.
+        let difference = difference(&one, &two);
+        assert!(difference < 1e-5, "{difference}");
+        assert_eq!(names(&one), names(&two));
+    }
+
     #[test]
     fn an_error_in_one_process_ends_all_of_them() {
         let folder = tempfile::tempdir().unwrap();

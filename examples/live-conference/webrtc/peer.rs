@@ -12,14 +12,17 @@ use gst_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
 use super::broadcast::{Broadcast, encoder};
 use super::message::ToPage;
 use super::restoration::Restoration;
+use crate::bus;
 use crate::cli::Cli;
 
 /// VP8 as RTP (RFC 7741), with picture ids, by which a browser knows what it has lost.
 /// Timestamps begin at 0, so that the page can tell a frame's age by them.
 const PAYLOADER: &str = "rtpvp8pay pt=96 picture-id-mode=15-bit timestamp-offset=0 \
                          ! application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000";
-/// What comes from a page's camera. Where the element does not keep up, the newest frame counts.
-const FROM_CAMERA: &str = "rtpvp8depay ! vp8dec ! appsink name=arrived sync=false max-buffers=2 drop=true";
+/// What comes from a page's camera. After a loss the page is asked for a keyframe. Where the element does not keep up, the newest
+/// frame counts.
+const FROM_CAMERA: &str =
+    "rtpvp8depay request-keyframe=true ! vp8dec ! appsink name=arrived sync=false max-buffers=2 drop=true";
 /// How long a jitter buffer waits for late packets, in ms.
 const JITTER_BUFFER: u32 = 50;
 /// Size of the grey picture that is sent before the camera's first: a session is offered once the streams are known.
@@ -126,17 +129,8 @@ impl Peer {
     /// # Errors
     /// What went wrong in it.
     pub fn look_after(&self) -> Result<()> {
-        let bus = self.pipeline.bus().context("a pipeline has a bus")?;
-        let kinds = [gst::MessageType::Error, gst::MessageType::Latency];
-        while let Some(message) = bus.pop_filtered(&kinds) {
-            match message.view() {
-                gst::MessageView::Latency(_) => {
-                    self.pipeline.recalculate_latency().context("no latency can be found")?;
-                }
-                gst::MessageView::Error(error) => bail!("{}", crate::explain(error)),
-                _ => (),
-            }
-        }
+        // A viewer's streams end with the session: their ends are no news.
+        while bus::next_end(&self.pipeline, gst::ClockTime::ZERO)?.is_some() {}
         Ok(())
     }
 }

@@ -4,7 +4,6 @@
 mod appearance;
 mod association;
 mod clock;
-mod empty_scene;
 mod one_euro;
 mod optical_flow;
 mod scene_cut;

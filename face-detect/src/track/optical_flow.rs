@@ -4,8 +4,8 @@
 
 use opencv::calib3d::{RANSAC, estimate_affine_partial_2d};
 use opencv::core::{
-    BORDER_CONSTANT, BORDER_REFLECT_101, Mat, Point2f, Size, TermCriteria, TermCriteria_COUNT,
-    TermCriteria_EPS, Vector,
+    BORDER_CONSTANT, BORDER_ISOLATED, BORDER_REFLECT_101, Mat, Point2f, Rect, Size, TermCriteria,
+    TermCriteria_COUNT, TermCriteria_EPS, Vector,
 };
 use opencv::prelude::*;
 use opencv::video::{build_optical_flow_pyramid, calc_optical_flow_pyr_lk};
@@ -14,6 +14,11 @@ use crate::error::DetectError;
 use crate::face::{BoundingBox, Face};
 use crate::similarity::{Similarity, face_to_crop};
 
+/// What is looked at around faces: the window on the coarsest level, and as much again for motion.
+const SURROUNDINGS: f32 = 128.0;
+/// The part of the picture in which faces are followed begins and ends at multiples of this, so that it stays the same from frame to
+/// frame and the levels of its pyramid lie where those of the whole picture do.
+const STEP: i32 = 64;
 /// Points a side of the grid that is followed on each face.
 const GRID: usize = 6;
 /// Window in which a point is recognised, pixels of the small picture.
@@ -42,13 +47,15 @@ const LARGEST_TURN: f64 = 0.6;
 /// A grey picture (`CV_8UC1`) and its pyramid, which is built once, when it is needed first.
 pub(super) struct FlowPicture {
     grey: Mat,
+    /// The part that the pyramid is of.
+    part: Rect,
     /// Image and derivatives of each level in turn; empty before it is needed.
     pyramid: Vector<Mat>,
 }
 
 impl FlowPicture {
     pub(super) fn new(grey: Mat) -> Self {
-        Self { grey, pyramid: Vector::new() }
+        Self { grey, part: Rect::default(), pyramid: Vector::new() }
     }
 
     pub(super) fn grey(&self) -> &Mat {
@@ -76,19 +83,38 @@ impl FlowPicture {
             && face_to_crop(&face.landmarks, 1).is_ok()
     }
 
-    fn pyramid(&mut self) -> opencv::Result<&Vector<Mat>> {
-        if self.pyramid.is_empty() {
+    /// The part of the picture that holds `faces` and what they may move to within a frame.
+    fn part_of(&self, faces: &[Face]) -> Rect {
+        let (columns, rows) = (self.grey.cols(), self.grey.rows());
+        let edges = |low: fn(&BoundingBox) -> f32, high: fn(&BoundingBox) -> f32, length: i32| {
+            let low = faces.iter().map(|face| low(&face.bbox)).fold(f32::INFINITY, f32::min);
+            let high = faces.iter().map(|face| high(&face.bbox)).fold(f32::NEG_INFINITY, f32::max);
+            let start = ((low - SURROUNDINGS) as i32).clamp(0, length - 1) / STEP * STEP;
+            let end = ((high + SURROUNDINGS) as i32).clamp(start, length - 1) / STEP * STEP + STEP;
+            (start, end.min(length) - start)
+        };
+        let (x, width) = edges(|bbox| bbox.x, |bbox| bbox.x + bbox.width, columns);
+        let (y, height) = edges(|bbox| bbox.y, |bbox| bbox.y + bbox.height, rows);
+        Rect::new(x, y, width, height)
+    }
+
+    fn pyramid(&mut self, part: Rect) -> opencv::Result<&Vector<Mat>> {
+        if self.pyramid.is_empty() || self.part != part {
             let window = Size::new(WINDOW, WINDOW);
-            let (image_border, derivative_border) = (BORDER_REFLECT_101, BORDER_CONSTANT);
+            let (image_border, derivative_border) =
+                (BORDER_REFLECT_101 | BORDER_ISOLATED, BORDER_CONSTANT | BORDER_ISOLATED);
+            self.part = part;
+            self.pyramid.clear();
             build_optical_flow_pyramid(
-                &self.grey,
+                &Mat::roi(&self.grey, part)?,
                 &mut self.pyramid,
                 window,
                 LEVELS,
                 true,
                 image_border,
                 derivative_border,
-                true,
+                // A part is no picture whose borders could be used.
+                false,
             )?;
         }
         Ok(&self.pyramid)
@@ -106,11 +132,14 @@ pub(super) fn follow(
         return Ok(Vec::new());
     }
     let at = || DetectError::at("following faces by optical flow");
-    let starts: Vector<Point2f> = faces.iter().flat_map(|face| grid(&face.bbox)).collect();
-    let (before, after) = (before.pyramid().map_err(at())?, after.pyramid().map_err(at())?);
+    let size = before.grey.size().map_err(at())?;
+    let part = before.part_of(faces);
+    let corner = Point2f::new(part.x as f32, part.y as f32);
+    let starts: Vector<Point2f> =
+        faces.iter().flat_map(|face| grid(&face.bbox)).map(|point| point - corner).collect();
+    let (before, after) = (before.pyramid(part).map_err(at())?, after.pyramid(part).map_err(at())?);
     let (ends, forth) = lucas_kanade(before, after, &starts).map_err(at())?;
     let (returns, back) = lucas_kanade(after, before, &ends).map_err(at())?;
-    let size = before.get(0).and_then(|picture| picture.size()).map_err(at())?;
 
     let mut motions = Vec::with_capacity(faces.len());
     for (index, face) in faces.iter().enumerate() {
@@ -119,14 +148,14 @@ pub(super) fn follow(
         for point in index * GRID * GRID..(index + 1) * GRID * GRID {
             let start = starts.get(point).map_err(at())?;
             // Flat skin holds no point to follow; that speaks neither for nor against the others.
-            if !within(start, size) || forth.get(point).map_err(at())? == 0 {
+            if !within(start + corner, size) || forth.get(point).map_err(at())? == 0 {
                 continue;
             }
             followed.tried += 1;
             let missed = returns.get(point).map_err(at())? - start;
             if back.get(point).map_err(at())? == 1 && missed.x.hypot(missed.y) <= tolerance {
-                followed.from.push(start);
-                followed.to.push(ends.get(point).map_err(at())?);
+                followed.from.push(start + corner);
+                followed.to.push(ends.get(point).map_err(at())? + corner);
             }
         }
         motions.push(followed.motion(tolerance).map_err(at())?);

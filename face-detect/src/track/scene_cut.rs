@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Scene cuts: does this picture continue the one before?
 
-use opencv::core::{Mat, Rect, Size};
-use opencv::imgproc::{INTER_AREA, resize};
+use opencv::core::Mat;
 use opencv::prelude::*;
 
+use crate::cells::{Cells, cell_means};
 use crate::error::DetectError;
 
 /// Longer side of the thumbnails that are compared, at most.
@@ -38,18 +38,25 @@ pub(super) struct SceneCutDetector {
 impl SceneCutDetector {
     /// Whether a new scene begins with this grey picture (`CV_8UC1`). The first picture begins none.
     pub(super) fn is_cut(&mut self, grey: &Mat) -> Result<bool, DetectError> {
-        let Some(thumbnail) = Thumbnail::of(grey)? else { return Ok(false) };
-        let blocks: Vec<Block> = thumbnail.blocks().collect();
-        let own: u32 = blocks.iter().map(Block::deviation).sum();
+        Ok(Thumbnail::of(grey)?.is_some_and(|thumbnail| self.follows(thumbnail)))
+    }
+
+    /// The same of a picture of which these are the cells. One whose cells are of another size than those before begins none.
+    pub(super) fn is_cut_of_cells(&mut self, cells: &Cells) -> bool {
+        let thumbnail = Thumbnail::contrasted(cells.size(), cells.means());
+        thumbnail.is_some_and(|thumbnail| self.follows(thumbnail))
+    }
+
+    /// Whether the thumbnail has nothing in common with the one before, whose place it takes.
+    fn follows(&mut self, thumbnail: Thumbnail) -> bool {
         let cut = match &self.previous {
             Some(previous) if previous.width == thumbnail.width && previous.height == thumbnail.height => {
-                let unexplained: u32 = blocks.iter().map(|block| previous.best_match(block)).sum();
-                f64::from(unexplained) > CUT_SHARE * f64::from(own)
+                previous.leaves_unexplained(&thumbnail)
             }
             _ => false,
         };
         self.previous = Some(thumbnail);
-        Ok(cut)
+        cut
     }
 }
 
@@ -87,24 +94,27 @@ impl Thumbnail {
         if width < BLOCK || height < BLOCK {
             return Ok(None);
         }
-        let size = Size::new(width as i32, height as i32);
-        let whole = Rect::new(0, 0, size.width * factor as i32, size.height * factor as i32);
-        let mut small = Mat::default();
-        let pixels: Vec<i16> = Mat::roi(grey, whole)
-            .and_then(|part| {
-                resize(&part, &mut small, size, 0.0, 0.0, INTER_AREA)?;
-                Ok(small.data_bytes()?.iter().map(|&value| i16::from(value)).collect())
-            })
+        let rows = (0..height * factor).map(|row| Ok(&grey.at_row::<u8>(row as i32)?[..width * factor]));
+        let rows = rows
+            .collect::<opencv::Result<Vec<&[u8]>>>()
             .map_err(DetectError::at("shrinking a frame to find scene cuts"))?;
-        let plain = Self::new(width, height, pixels);
+        Ok(Self::contrasted((width, height), &cell_means(&rows, &[1.0], (width, height), usize::MAX)))
+    }
+
+    /// The thumbnail of these brightnesses, row by row.
+    fn contrasted((width, height): (usize, usize), means: &[u8]) -> Option<Self> {
+        if width < BLOCK || height < BLOCK {
+            return None;
+        }
+        let plain = Self::new(width, height, means.iter().map(|&value| i16::from(value)).collect());
         let deviations: Vec<u32> = plain.blocks().map(|block| block.deviation()).collect();
         let mean = f64::from(deviations.iter().sum::<u32>()) / (deviations.len() * BLOCK * BLOCK) as f64;
         if mean < FLAT {
-            return Ok(None);
+            return None;
         }
         let gain = CONTRAST / mean;
         let pixels = plain.pixels.iter().map(|&value| (f64::from(value) * gain).round() as i16).collect();
-        Ok(Some(Self::new(width, height, pixels)))
+        Some(Self::new(width, height, pixels))
     }
 
     fn new(width: usize, height: usize, pixels: Vec<i16>) -> Self {
@@ -131,6 +141,21 @@ impl Thumbnail {
             std::array::from_fn(|column| self.pixels[(y + row) * self.width + x + column] - mean)
         });
         Block { x, y, pixels }
+    }
+
+    /// Whether more than [`CUT_SHARE`] of `next` has no match here. Where the blocks' own places explain enough of it, as in all
+    /// pictures but those of fast motion, no other place is looked at.
+    fn leaves_unexplained(&self, next: &Self) -> bool {
+        let blocks: Vec<Block> = next.blocks().collect();
+        let own: u32 = blocks.iter().map(Block::deviation).sum();
+        let limit = CUT_SHARE * f64::from(own);
+        let in_place: u32 =
+            blocks.iter().map(|block| self.difference(block, block.x, block.y, u32::MAX)).sum();
+        if f64::from(in_place) <= limit {
+            return false;
+        }
+        let unexplained: u32 = blocks.iter().map(|block| self.best_match(block)).sum();
+        f64::from(unexplained) > limit
     }
 
     /// The least sum of absolute differences between `block` and the blocks here around its place.

@@ -9,11 +9,11 @@ use opencv::prelude::*;
 use super::appearance::Appearance;
 use super::association::{Candidate, associate};
 use super::clock::FrameClock;
-use super::empty_scene::EmptyScene;
 use super::optical_flow::{FlowPicture, follow};
 use super::scene_cut::SceneCutDetector;
 use super::tracked_face::TrackedFace;
 use super::{Track, TrackState};
+use crate::cells::Cells;
 use crate::error::DetectError;
 use crate::face::{BoundingBox, Face};
 use crate::image::to_grey;
@@ -27,15 +27,13 @@ const MEETING_OVERLAP: f32 = 0.02;
 const LARGEST_MISSES: u32 = 2;
 /// After a longer gap between two frames flow may have followed anything: the detector is asked at once.
 const LONGEST_GAP: Duration = Duration::from_millis(500);
-/// A picture without a face in which nothing changes is searched again after so many intervals.
-const LONGEST_REST: u32 = 6;
 
 /// When [`FaceTracker`] wants faces detected and how long it remembers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackOptions {
     /// Every how many frames the detector is asked, at least 1; more often when a face has been
-    /// lost, or after a gap of more than half a second. A new face is seen after so many frames at the latest. Above 1 the detector rests while a picture without a face
-    /// stands still.
+    /// lost, or after a gap of more than half a second. A new face is seen after so many frames at the latest. Frames in which nobody
+    /// is followed may be [skipped](FaceTracker::skip).
     pub detection_interval: u32,
     /// How long a face that is out of sight, or that the detector no longer confirms, keeps its track.
     pub keep: Duration,
@@ -77,7 +75,10 @@ pub struct FaceTracker {
     tracks: Vec<Track>,
     /// Frames since the detector was asked; `None`: it is asked at once.
     since_detection: Option<u32>,
-    empty_scene: EmptyScene,
+    /// The last frame was skipped.
+    is_skipping: bool,
+    /// The time from the frame before to one that was skipped.
+    skipped: Duration,
 }
 
 impl FaceTracker {
@@ -119,6 +120,23 @@ impl FaceTracker {
         options: &TrackOptions,
         detect: impl FnOnce() -> Result<Vec<Face>, E>,
     ) -> Result<&[Track], E> {
+        self.update_known(small, frame_size, time, options, |_| detect())
+    }
+
+    /// As [`update`](Self::update), with a `detect` that may spare itself the whole picture: it gets the faces that are followed
+    /// into this frame, in frame pixels, where all of them are in sight. It must say which of these are there, and which others
+    /// there are. Where it gets none, nothing is known.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn update_known<E: From<DetectError>>(
+        &mut self,
+        small: &(impl MatTraitConst + ToInputArray),
+        frame_size: (u32, u32),
+        time: Duration,
+        options: &TrackOptions,
+        detect: impl FnOnce(&[Face]) -> Result<Vec<Face>, E>,
+    ) -> Result<&[Track], E> {
         options.check()?;
         let mut picture = FlowPicture::new(to_grey("shrunk frame", small)?);
         let factors = factors(&picture, frame_size)?;
@@ -126,6 +144,7 @@ impl FaceTracker {
             self.reset();
             self.frame_size = frame_size;
         }
+        self.is_skipping = false;
         let interval = self.clock.tick(time);
         self.now += interval;
         self.since_detection = self.since_detection.map(|frames| frames.saturating_add(1));
@@ -139,25 +158,60 @@ impl FaceTracker {
         self.follow(&mut picture, interval)?;
         let picture = self.picture.insert(picture);
         let every = options.detection_interval;
-        let may_rest = every > 1
-            && self.tracked.is_empty()
-            && self.since_detection.is_some_and(|frames| frames / every < LONGEST_REST);
-        if is_detection_due(&self.tracked, self.since_detection, every)
-            && !(may_rest && self.empty_scene.is_still(picture.grey())?)
-        {
-            let faces = detect()?;
+        if is_detection_due(&self.tracked, self.since_detection, every) {
+            let in_sight = self.tracked.iter().all(|tracked| tracked.state != TrackState::Missing);
+            let known = self.tracked.iter().filter(|_| in_sight && self.since_detection.is_some());
+            let known = known.map(|tracked| tracked.face.resized(factors.0.recip(), factors.1.recip()));
+            let faces = detect(&known.collect::<Vec<Face>>())?;
             self.since_detection = Some(0);
-            let small_faces = faces.iter().map(|face| face.resized(factors.0, factors.1));
-            let faces: Vec<Face> = small_faces.filter(|face| picture.shows(face)).collect();
-            match_detected(&mut self.tracked, &faces, picture.grey(), &mut self.next_id)?;
-            if self.tracked.is_empty() {
-                self.empty_scene.remember(picture.grey())?;
-            } else {
-                self.empty_scene.forget();
-            }
+            match_found(&mut self.tracked, &faces, picture, factors, &mut self.next_id)?;
         }
         self.end_tracks(options.keep);
         self.publish(interval, factors);
+        Ok(&self.tracks)
+    }
+
+    /// Nobody is followed, not even somebody who is out of sight.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tracked.is_empty()
+    }
+
+    /// A frame passes in which nobody is followed ([`is_empty`](Self::is_empty)), of which no more is known than its `cells`;
+    /// `frame_size` and `time` as [`update`](Self::update)'s. Returns whether it is to be searched at once: it is the first of its
+    /// size or after one in which somebody was followed, a new scene begins with it, or too much time has passed.
+    pub fn skip(&mut self, cells: &Cells, frame_size: (u32, u32), time: Duration) -> bool {
+        if frame_size != self.frame_size {
+            self.reset();
+            self.frame_size = frame_size;
+            self.is_skipping = false;
+        }
+        let is_first = !std::mem::replace(&mut self.is_skipping, true);
+        self.picture = None;
+        self.tracked.clear();
+        self.tracks.clear();
+        self.skipped = self.clock.tick(time);
+        self.now += self.skipped;
+        self.scene_cuts.is_cut_of_cells(cells) || is_first || self.skipped > LONGEST_GAP
+    }
+
+    /// Faces have been found in the frame that was skipped last: from now on they are followed. `small` and `faces` as
+    /// [`update`](Self::update)'s.
+    ///
+    /// # Errors
+    /// When `small` is empty or of another type, or OpenCV fails.
+    pub fn begin(
+        &mut self,
+        small: &(impl MatTraitConst + ToInputArray),
+        faces: &[Face],
+    ) -> Result<&[Track], DetectError> {
+        let picture = FlowPicture::new(to_grey("shrunk frame", small)?);
+        let factors = factors(&picture, self.frame_size)?;
+        self.is_skipping = false;
+        self.since_detection = Some(0);
+        match_found(&mut self.tracked, faces, &picture, factors, &mut self.next_id)?;
+        self.picture = Some(picture);
+        self.publish(self.skipped, factors);
         Ok(&self.tracks)
     }
 
@@ -224,6 +278,20 @@ fn is_detection_due(tracked: &[TrackedFace], since_detection: Option<u32>, inter
     let wait = |face: &TrackedFace| 1_u32.checked_shl(face.misses).map_or(interval, |frames| frames / 2);
     let missing = tracked.iter().filter(|face| face.state == TrackState::Missing);
     frames >= missing.map(wait).min().unwrap_or(interval).min(interval)
+}
+
+/// As [`match_detected`], for faces in pixels of the frame; those that have no size, lie outside of it or are degenerate are left
+/// out.
+fn match_found(
+    tracked: &mut Vec<TrackedFace>,
+    faces: &[Face],
+    picture: &FlowPicture,
+    factors: (f32, f32),
+    next_id: &mut u64,
+) -> Result<(), DetectError> {
+    let small_faces = faces.iter().map(|face| face.resized(factors.0, factors.1));
+    let faces: Vec<Face> = small_faces.filter(|face| picture.shows(face)).collect();
+    match_detected(tracked, &faces, picture.grey(), next_id)
 }
 
 /// Gives detected faces to their tracks and begins tracks for the rest.

@@ -86,6 +86,11 @@ impl LiveDetails {
         self.newest.insert(id, newest);
     }
 
+    /// Width and height of the crop that the newest detail of a face was made in.
+    pub fn crop_size(&self, id: u64) -> Option<u32> {
+        self.newest.get(&id).map(|newest| newest.detail.crop_size())
+    }
+
     /// What the frame at `now` shows of a visible face.
     pub fn show(&mut self, id: u64, now: Duration, max_age: Duration) -> Option<Shown<'_>> {
         let newest = self.newest.get_mut(&id)?;

@@ -16,7 +16,7 @@ use face_detect::{Correction, PasteOptions, Track};
 pub use worker::LiveWorker;
 
 use self::details::LiveDetails;
-use self::worker::{Finished, Job};
+use self::worker::{Finished, FinishedFace, Job};
 use crate::crop::align_face;
 use crate::error::FaceRestoreError;
 use crate::pixels::FramePixels;
@@ -28,6 +28,7 @@ use crate::temporal::TemporalOptions;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LiveOptions {
     pub temporal: TemporalOptions,
+    pub match_size: bool,
     pub paste: PasteOptions,
     /// A detail older than this is not shown any more.
     pub max_age: Duration,
@@ -39,6 +40,8 @@ pub(crate) struct LiveFrame {
     pub corrections: Vec<Correction>,
     /// Faces whose detail has arrived with this frame.
     pub restored: Vec<u64>,
+    /// Those of them that the network was not asked about, since they had not changed.
+    pub reused: Vec<u64>,
     /// How long the network took for them.
     pub took: Option<Duration>,
     /// Age of the oldest detail that the frame shows.
@@ -111,11 +114,15 @@ impl LiveFaces {
         match finished.details {
             Ok(details) => {
                 result.took = Some(finished.took);
-                let each = finished.took / details.len().max(1) as u32;
-                self.time_per_face = Some(self.time_per_face.map_or(each, |mean| (mean * 3 + each) / 4));
-                for (id, detail) in details {
+                let asked = details.iter().filter(|face| !face.is_reused).count();
+                if asked > 0 {
+                    let each = finished.took / asked as u32;
+                    self.time_per_face = Some(self.time_per_face.map_or(each, |mean| (mean * 3 + each) / 4));
+                }
+                for FinishedFace { id, detail, is_reused } in details {
                     self.details.arrive(id, detail, finished.time, now, max_age);
                     result.restored.push(id);
+                    result.reused.extend(is_reused.then_some(id));
                 }
             }
             Err(error) => result.failure = Some(error),
@@ -132,9 +139,11 @@ impl LiveFaces {
         let areas: Vec<(u64, f32)> =
             scene.visible.iter().map(|track| (track.id, track.face.bbox.area())).collect();
         let chosen = self.details.choose(&areas, scene.now, options.max_age, self.time_per_face);
+        let sides = self.worker.crop_sides().matched(options.match_size);
         let mut faces = Vec::with_capacity(chosen.len());
         for track in scene.visible.iter().filter(|track| chosen.contains(&track.id)) {
-            faces.extend(align_face(frame, track.id, &track.face.landmarks, self.worker.crop_size())?);
+            let size = sides.for_face(&track.face.landmarks, self.details.crop_size(track.id));
+            faces.extend(align_face(frame, track.id, &track.face.landmarks, size)?);
         }
         if !faces.is_empty() {
             self.worker.submit(Job {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use face_detect::FaceDetail;
 
-use crate::crop::AlignedFace;
+use crate::crop::{AlignedFace, CropSides};
 use crate::error::FaceRestoreError;
 use crate::temporal::{TemporalOptions, TemporalRestorer};
 
@@ -41,7 +41,15 @@ pub(super) struct Finished {
     pub epoch: u64,
     pub time: Duration,
     pub took: Duration,
-    pub details: Result<Vec<(u64, FaceDetail)>, FaceRestoreError>,
+    pub details: Result<Vec<FinishedFace>, FaceRestoreError>,
+}
+
+/// A face of a job.
+pub(super) struct FinishedFace {
+    pub id: u64,
+    pub detail: FaceDetail,
+    /// The network was not asked, since nothing had changed.
+    pub is_reused: bool,
 }
 
 /// A thread that restores crops, one job after the other.
@@ -52,7 +60,7 @@ pub struct LiveWorker {
     /// Disconnected when the thread has ended.
     ended: Receiver<()>,
     thread: Option<JoinHandle<()>>,
-    crop_size: u32,
+    crop_sides: CropSides,
     /// When the job at hand was handed over; `None` when the worker is idle.
     busy_since: Option<Instant>,
     /// The job at hand was reported to take too long.
@@ -65,7 +73,7 @@ impl LiveWorker {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(restorer: TemporalRestorer) -> std::io::Result<Self> {
-        let crop_size = restorer.crop_size();
+        let crop_sides = restorer.crop_sides();
         let (jobs, incoming) = bounded(1);
         let (outgoing, finished) = bounded(1);
         let (alive, ended) = bounded(0);
@@ -79,15 +87,15 @@ impl LiveWorker {
             finished,
             ended,
             thread: Some(thread),
-            crop_size,
+            crop_sides,
             busy_since: None,
             is_reported: false,
         })
     }
 
-    /// Width and height of the crops.
-    pub(super) fn crop_size(&self) -> u32 {
-        self.crop_size
+    /// Width and height of the crops that its network takes.
+    pub(super) fn crop_sides(&self) -> CropSides {
+        self.crop_sides
     }
 
     /// The worker has nothing to do and would start on new crops at once.
@@ -169,11 +177,11 @@ fn work(mut restorer: TemporalRestorer, jobs: &Receiver<Job>, finished: &Sender<
     }
 }
 
-fn restore(restorer: &mut TemporalRestorer, job: &Job) -> Result<Vec<(u64, FaceDetail)>, FaceRestoreError> {
+fn restore(restorer: &mut TemporalRestorer, job: &Job) -> Result<Vec<FinishedFace>, FaceRestoreError> {
     let restored = restorer.restore(&job.faces, &job.options)?;
-    let details =
-        job.faces.iter().zip(&restored).map(|(face, restored)| {
-            Ok((face.id, FaceDetail::between(&face.crop, restored, job.keep_color)?))
-        });
+    let details = job.faces.iter().zip(&restored).map(|(face, restored)| {
+        let detail = FaceDetail::between(&face.crop, &restored.crop, job.keep_color)?;
+        Ok(FinishedFace { id: face.id, detail, is_reused: restored.is_reused })
+    });
     details.collect()
 }

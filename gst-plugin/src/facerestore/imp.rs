@@ -172,8 +172,7 @@ impl FaceRestore {
         let mut planner = lock(&self.planner);
         let Some(planner) = planner.as_mut() else { return Ok(News::default()) };
         let size = planner.size().unwrap_or_default();
-        // Running time grows in reverse playback too.
-        let plan = planner.plan(buffer, times.running_time.or(times.timestamp), settings)?;
+        let plan = planner.plan(buffer, settings)?;
         let mut news = News { worker_failure: plan.worker_failure.take().map(Into::into), message: None };
         let changes = &plan.changes;
         // In offline mode every face is restored in every frame: that is no news.
@@ -264,8 +263,8 @@ impl FaceRestore {
     }
 
     /// The buffer under way leaves.
-    fn end(&self, running_time: Option<gst::ClockTime>) {
-        let changed = lock(&self.planner).as_mut().and_then(|planner| planner.end(running_time));
+    fn end(&self) {
+        let changed = lock(&self.planner).as_mut().and_then(Planner::end);
         if let Some(latency) = changed {
             gst::info!(CAT, imp = self, "adds {latency:?} to the latency");
             self.answer_latency(latency);
@@ -408,17 +407,18 @@ impl BaseTransformImpl for FaceRestore {
     fn before_transform(&self, buffer: &gst::BufferRef) {
         let times = self.times(buffer);
         if let Some(planner) = lock(&self.planner).as_mut() {
-            planner.begin();
             if self.is_forgetful.swap(false, Ordering::Relaxed) {
                 planner.forget();
             }
+            // Running time grows in reverse playback too.
+            planner.begin(times.running_time.or(times.timestamp), buffer.duration());
         }
         self.plan(buffer, &times);
         let is_idle = lock(&self.planner).as_ref().is_none_or(Planner::is_idle);
         // Only `transform_ip` can end a stream, which is not asked in passthrough.
         self.obj().set_passthrough(is_idle && !self.has_given_up());
         if is_idle {
-            self.end(times.running_time);
+            self.end();
         }
     }
 
@@ -431,7 +431,7 @@ impl BaseTransformImpl for FaceRestore {
         if let Some(planner) = lock(&self.planner).as_ref() {
             planner.attach(buffer);
         }
-        self.end(self.times(buffer).running_time);
+        self.end();
         Ok(flow)
     }
 }

@@ -10,6 +10,7 @@ use gst_video::prelude::*;
 use gst_video::{VideoFrameFlags, VideoFrameRef, VideoInfo};
 
 use super::settings::FrameSettings;
+use crate::clock::FrameClock;
 use crate::draw::draw_faces;
 use crate::error::FrameError;
 use crate::latency::LatencyMeter;
@@ -42,8 +43,12 @@ impl Video {
     }
 
     fn frame_time(&self) -> Duration {
-        let rate = if self.info.fps().numer() > 0 { self.info.fps() } else { USUAL_FRAME_RATE };
+        let rate = if self.has_rate() { self.info.fps() } else { USUAL_FRAME_RATE };
         Duration::from_secs_f64(f64::from(rate.denom()) / f64::from(rate.numer()))
+    }
+
+    fn has_rate(&self) -> bool {
+        self.info.fps().numer() > 0
     }
 }
 
@@ -63,16 +68,23 @@ pub(super) struct Planner {
     planned: Option<Planned>,
     /// Live: how long frames take.
     latency: LatencyMeter,
-    /// When the buffer under way came.
+    /// When the buffer under way came, and the time of its frame.
     came: Instant,
-    /// The time of frames without a timestamp.
-    started: Instant,
+    time: Duration,
+    clock: FrameClock,
 }
 
 impl Planner {
     pub fn new(stream: FaceStream) -> Self {
-        let (now, latency) = (Instant::now(), LatencyMeter::new(Duration::ZERO));
-        Self { stream, video: None, planned: None, latency, came: now, started: now }
+        Self {
+            stream,
+            video: None,
+            planned: None,
+            latency: LatencyMeter::new(Duration::ZERO),
+            came: Instant::now(),
+            time: Duration::ZERO,
+            clock: FrameClock::default(),
+        }
     }
 
     /// Whether no frame may wait.
@@ -103,19 +115,31 @@ impl Planner {
     /// After a seek or a flush: the faces are others.
     pub fn forget(&mut self) {
         self.stream.reset();
+        self.clock.restart();
     }
 
-    /// A buffer comes.
-    pub fn begin(&mut self) {
-        self.came = Instant::now();
+    /// A buffer comes, to be shown at `time` for `duration` as far as anybody knows.
+    ///
+    /// One without a time that helps comes, in live mode, as long after the one before as it did; offline, where frames come
+    /// as fast as they are restored, by the frame rate, so that the same stream always gives the same faces.
+    pub fn begin(&mut self, time: Option<gst::ClockTime>, duration: Option<gst::ClockTime>) {
+        let before = std::mem::replace(&mut self.came, Instant::now());
         self.planned = None;
+        let passed = if self.stream.is_live() {
+            self.came - before
+        } else {
+            let video = self.video.as_ref();
+            let duration = duration.filter(|duration| !duration.is_zero()).map(Duration::from);
+            let of_buffer = duration.filter(|_| video.is_none_or(|video| !video.has_rate()));
+            of_buffer.or(video.map(Video::frame_time)).unwrap_or_default()
+        };
+        self.time = self.clock.tick(time.map(Duration::from), passed);
     }
 
-    /// The buffer of this time leaves. What the element adds to the latency, where that has changed.
-    pub fn end(&mut self, running_time: Option<gst::ClockTime>) -> Option<Duration> {
+    /// The buffer under way leaves. What the element adds to the latency, where that has changed.
+    pub fn end(&mut self) -> Option<Duration> {
         let took = self.came.elapsed();
-        let time = running_time.map_or_else(|| self.started.elapsed(), Duration::from);
-        (self.stream.is_live() && self.latency.record(time, took)).then(|| self.latency.answer())
+        (self.stream.is_live() && self.latency.record(self.time, took)).then(|| self.latency.answer())
     }
 
     /// What the element adds to the latency: nothing offline, where a frame takes what it takes.
@@ -123,14 +147,13 @@ impl Planner {
         if self.stream.is_live() { self.latency.answer() } else { Duration::ZERO }
     }
 
-    /// Plans the buffer under way, shown at `time`; reads it only.
+    /// Plans the buffer under way; reads it only.
     ///
     /// # Errors
     /// [`FrameError`] of the step that failed; nothing is planned then.
     pub fn plan(
         &mut self,
         buffer: &gst::BufferRef,
-        time: Option<gst::ClockTime>,
         settings: FrameSettings,
     ) -> Result<&mut FramePlan, FrameError> {
         let video =
@@ -139,7 +162,7 @@ impl Planner {
             .map_err(|error| FrameError::Layout(error.to_string()))?;
         let view = FrameView::new(&video.layout, &frame)?;
         let upstream = if self.stream.is_told_faces() { attached_faces(buffer) } else { Vec::new() };
-        let time = time.map_or_else(|| self.started.elapsed(), Duration::from);
+        let time = self.time;
         let mut planned = Planned { settings, plan: FramePlan::default(), changes: Vec::new() };
         match video.fields_of(frame.flags()) {
             None => plan_picture(&mut self.stream, &view, &upstream, time, &mut planned)?,
@@ -242,12 +265,14 @@ fn join(whole: &mut FramePlan, later: FramePlan) -> Vec<Correction> {
     let came_and_went = |id: &u64| whole.changes.appeared.contains(id);
     let lost: Vec<u64> = changes.lost.iter().filter(|id| !came_and_went(id)).copied().collect();
     whole.changes.appeared.retain(|id| !changes.lost.contains(id));
-    let Changes { appeared, restored, .. } = changes;
+    let Changes { appeared, restored, reused, .. } = changes;
     whole.changes.appeared.extend(appeared);
     whole.changes.lost.extend(lost);
     let anew = restored.into_iter().filter(|id| !whole.changes.restored.contains(id));
     let anew: Vec<u64> = anew.collect();
     whole.changes.restored.extend(anew);
+    // Of the two fields' faces those count for which the network was asked in neither.
+    whole.changes.reused.retain(|id| reused.contains(id));
     whole.tracks = tracks;
     whole.oldest_detail = whole.oldest_detail.max(oldest_detail);
     whole.worker = whole.worker.or(worker);

@@ -13,7 +13,7 @@ use gst::prelude::*;
 use super::choices::{Mode, Precision, Sampler, TorchScriptRange};
 use super::settings::{
     DEFAULT_DETAIL, DEFAULT_DETECTION_INTERVAL, DEFAULT_DETECTION_THRESHOLD, DEFAULT_DEVICE, DEFAULT_MAX_AGE,
-    DEFAULT_MAX_FACES, DEFAULT_MIN_FACE_SIZE, DEFAULT_STRENGTH, DEFAULT_TEMPORAL,
+    DEFAULT_MAX_FACES, DEFAULT_MAX_REUSE, DEFAULT_MIN_FACE_SIZE, DEFAULT_STRENGTH, DEFAULT_TEMPORAL,
 };
 use crate::meta::REGION_FIELDS;
 
@@ -128,6 +128,35 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .mutable_playing()
             .controllable()
             .build(),
+        /**
+         * GstFaceRestore:max-reuse:
+         *
+         * How many frames may show the last restoration of a face that has not changed.
+         *
+         * Since: 0.2
+         */
+        glib::ParamSpecUInt::builder("max-reuse")
+            .nick("Most reuse")
+            .blurb("Show the last restoration of a face that has not changed in at most this many frames, instead of restoring it anew; a face that moves or speaks is restored in each frame. 0 restores every face of every frame")
+            .maximum(1000)
+            .default_value(DEFAULT_MAX_REUSE)
+            .mutable_playing()
+            .controllable()
+            .build(),
+        /**
+         * GstFaceRestore:match-size:
+         *
+         * Whether small faces are restored in half crops.
+         *
+         * Since: 0.2
+         */
+        glib::ParamSpecBoolean::builder("match-size")
+            .nick("Match the size")
+            .blurb("Restore faces that are so small that a crop of half the size shows all there is of them in such a crop, in a quarter of the time. The model was trained on whole crops: look whether you like what it makes of others. Without effect on TorchScript networks")
+            .default_value(false)
+            .mutable_playing()
+            .controllable()
+            .build(),
         glib::ParamSpecUInt64::builder("seed")
             .nick("Seed")
             .blurb("Seed of the diffusion noise, the same for each face and frame so that it does not flicker. The same seed on the same device gives the same pixels")
@@ -163,7 +192,7 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecUInt::builder("detection-interval")
             .nick("Detection interval")
-            .blurb("Look for faces in every n-th frame, and when one is lost; optical flow follows them in between. A new face is seen after so many frames at the latest")
+            .blurb("Look for faces in every n-th frame, and when one is lost; optical flow follows them in between. A new face is seen after so many frames at the latest; in live mode, while nobody is in sight and much of the picture moves, after six times as many. Above 1 only what has changed is looked at")
             .minimum(1)
             .default_value(DEFAULT_DETECTION_INTERVAL)
             .mutable_playing()
@@ -189,7 +218,7 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
 fn stats_property() -> glib::ParamSpec {
     glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
         .nick("Statistics")
-        .blurb("Counters since the start (frames, faces, tracks, restored-faces, bypassed-frames, late-frames, failures); for the stages detect, track, align, restore and paste the milliseconds per frame in which they ran: mean (detect-ms, ...) and last (detect-ms-last, ...); in live mode the restorations, the worker's milliseconds per restoration (worker-ms) and the age in milliseconds of the oldest detail that the frames showed: mean (detail-age-ms), last (detail-age-ms-last) and largest (detail-age-ms-max)")
+        .blurb("Counters since the start (frames, faces, tracks, restored-faces, reused-faces among them, which had not changed, bypassed-frames, late-frames, failures); for the stages detect, track, align, restore and paste the milliseconds per frame in which they ran: mean (detect-ms, ...) and last (detect-ms-last, ...); in live mode the restorations, the worker's milliseconds per restoration (worker-ms) and the age in milliseconds of the oldest detail that the frames showed: mean (detail-age-ms), last (detail-age-ms-last) and largest (detail-age-ms-max)")
         .read_only()
         .build()
 }

@@ -9,6 +9,9 @@ use opencv::core::MatTraitConstManual;
 
 use crate::fixtures;
 
+mod events;
+mod times;
+
 /// Frames of 512×512 RGB at 25 frames a second.
 const CAPS: &str = "video/x-raw,format=RGB,width=512,height=512,framerate=25/1";
 const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(40);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Pictures for the networks, read from a frame: the pixels of a region, and the whole frame shrunk.
 
-use face_detect::Region;
+use face_detect::{Cells, Region};
 use face_restore::FramePixels;
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::{BORDER_REPLICATE, CV_8UC, Mat, MatTraitConst, Rect, Scalar, Size, ToInputArray};
 use opencv::imgproc;
 
 use super::{ChannelOrder, Component, FrameView};
+
+/// The shares of R, G and B in the brightness (ITU-R BT.601).
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 impl FramePixels for FrameView<'_> {
     fn size(&self) -> (u32, u32) {
@@ -20,6 +23,10 @@ impl FramePixels for FrameView<'_> {
 
     fn shrunk_bgr(&self, width: u32, height: u32) -> opencv::Result<Mat> {
         shrunk_bgr(self, width, height)
+    }
+
+    fn cells(&self) -> opencv::Result<Cells> {
+        Ok(cells(self))
     }
 
     fn shrunk_grey(&self, width: u32, height: u32) -> opencv::Result<Mat> {
@@ -74,6 +81,27 @@ pub fn shrunk_grey(frame: &FrameView, width: u32, height: u32) -> opencv::Result
         return Ok(grey);
     }
     resized(&plane_mat(frame, first)?, Size::new(width as i32, height as i32))
+}
+
+/// The brightness of the frame's cells: of Y'CbCr formats the plane Y' alone is read.
+fn cells(frame: &FrameView) -> Cells {
+    let layout = frame.layout();
+    let [first, ..] = &layout.components;
+    // One weight a byte of a sample; all components of RGB formats lie in one plane.
+    let mut weights = vec![0.0; first.step];
+    if layout.colour.stores_rgb() {
+        for (component, share) in layout.components.iter().zip(LUMA) {
+            weights[component.offset] = share;
+        }
+    } else {
+        weights[first.offset] = 1.0;
+    }
+    let (bytes, stride) = frame.plane(first.plane);
+    let length = first.columns * first.step;
+    // The last row may end with its last sample, less of the bytes that pad one: it is no loss.
+    let whole = |row: usize| bytes.get(row * stride..row * stride + length);
+    let rows: Vec<&[u8]> = (0..first.rows).map_while(whole).collect();
+    Cells::of(&rows, &weights, layout.size())
 }
 
 /// Box filter when shrinking, so that small faces do not alias; linear otherwise.

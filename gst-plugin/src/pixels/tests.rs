@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every format against GStreamer's own converter, on a photograph, with odd sizes and padded rows.
 
-use face_detect::{Correction, Region};
+use face_detect::{Cells, Correction, Region};
+use face_restore::FramePixels;
 use gst_video::prelude::*;
 use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoInfo};
 use opencv::core::{CV_32FC1, Mat, MatTraitConst, MatTraitConstManual, Rect, Scalar, Size, Vec3b, Vec3f};
@@ -220,6 +221,33 @@ fn the_detectors_picture_is_the_shrunk_frame() {
         let difference = mean_difference(&shrunk_bgr(&frame.view(), 48, 36).unwrap(), &expected);
         let limit = if info.is_rgb() { 0.0 } else { 2.0 };
         assert!(difference <= limit, "{} {}: {difference}", info.name(), info.colorimetry());
+    }
+}
+
+#[test]
+fn the_cells_of_every_format_are_the_brightness_of_the_picture() {
+    let (width, height) = SIZES[0];
+    let picture = photo(width, height);
+    for info in infos(width, height) {
+        let frame = TestFrame::convert(&picture, &info, 5);
+        // As the format stores brightness, and as BT.601 has it where it stores none.
+        let brightness = |pixel: &Vec3b| {
+            if info.is_rgb() {
+                let [red, green, blue] = pixel.0.map(f64::from);
+                (0.299 * red + 0.587 * green + 0.114 * blue).round() as u8
+            } else {
+                frame.layout.colour.stored(0, pixel.0)
+            }
+        };
+        let rows: Vec<Vec<u8>> = (0..height)
+            .map(|row| picture.at_row::<Vec3b>(row).unwrap().iter().map(brightness).collect())
+            .collect();
+        let rows: Vec<&[u8]> = rows.iter().map(Vec::as_slice).collect();
+        let expected = Cells::of(&rows, &[1.0], (width as u32, height as u32));
+        let cells = frame.view().cells().unwrap();
+        assert_eq!(cells.size(), expected.size());
+        let difference = cells.means().iter().zip(expected.means()).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(difference <= Some(2), "{} {}: {difference:?}", info.name(), info.colorimetry());
     }
 }
 

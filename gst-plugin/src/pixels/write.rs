@@ -2,6 +2,7 @@
 //! Changes to a frame in place: corrections of faces, filled rectangles. A byte changes only where it must.
 
 use face_detect::{Correction, Region};
+use multiversion::multiversion;
 use opencv::core::{MatTraitConst, MatTraitConstManual, Vec3f};
 
 use super::{Component, FrameViewMut};
@@ -52,25 +53,61 @@ fn add_to_component(frame: &mut FrameViewMut, index: usize, region: Region, delt
     let range = component.samples(region);
     let (plane, stride) = frame.plane_mut(component.plane);
     let mut sums = vec![0.0_f32; range.columns.1 - range.columns.0];
+    let mut changes = vec![0.0_f32; region.width as usize];
+    // All samples of a line cover as many pixels, but the last one of an odd line.
+    let last = sums.len() - 1;
+    let [inner, end] = [range.columns.0, range.columns.1 - 1]
+        .map(|column| pixels_of_sample(column, component.shift_x, layout.width));
     for row in range.rows.0..range.rows.1 {
         let (covered_rows, count_y) = covered(row, component.shift_y, layout.height, region.y, region.height);
         sums.fill(0.0);
         for pixels in &delta[covered_rows] {
-            for (x, pixel) in (region.x as usize..).zip(*pixels) {
-                sums[(x >> component.shift_x) - range.columns.0] +=
-                    weights[0] * pixel[0] + weights[1] * pixel[1] + weights[2] * pixel[2];
-            }
+            project(pixels, weights, &mut changes);
+            gather(&changes, region.x as usize, component.shift_x, &mut sums);
         }
-        let start = row * stride + component.offset;
-        for (column, sum) in (range.columns.0..).zip(&sums) {
-            let count_x = pixels_of_sample(column, component.shift_x, layout.width);
-            let change = (sum / (count_x * count_y) as f32).round();
-            if change != 0.0 {
-                let byte = &mut plane[start + column * component.step];
-                let value = f32::from(*byte);
-                *byte = (value + change).clamp(value.min(low as f32), value.max(high as f32)) as u8;
-            }
-        }
+        let first = row * stride + component.offset + range.columns.0 * component.step;
+        let bytes = &mut plane[first..=first + last * component.step];
+        let nominal = (low as f32, high as f32);
+        add_rounded(bytes, component.step, &sums[..last], (inner * count_y) as f32, nominal);
+        let bytes = &mut bytes[last * component.step..];
+        add_rounded(bytes, component.step, &sums[last..], (end * count_y) as f32, nominal);
+    }
+}
+
+/// The change of one component in each pixel of a line.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn project(pixels: &[Vec3f], weights: [f32; 3], changes: &mut [f32]) {
+    for (change, pixel) in changes.iter_mut().zip(pixels) {
+        *change = weights[0] * pixel.0[0] + weights[1] * pixel.0[1] + weights[2] * pixel.0[2];
+    }
+}
+
+/// Adds the changes of the pixels from column `x` on to those of the samples that cover them; the first of `sums` covers the first.
+fn gather(changes: &[f32], x: usize, shift: u32, sums: &mut [f32]) {
+    if shift == 0 {
+        sums.iter_mut().zip(changes).for_each(|(sum, change)| *sum += change);
+        return;
+    }
+    let first = x >> shift;
+    for (x, change) in (x..).zip(changes) {
+        sums[(x >> shift) - first] += change;
+    }
+}
+
+/// Adds the mean of `count` pixels' changes to every `step`th byte, rounded and clipped to the nominal range; a byte outside of it
+/// stays, and so does each whose change rounds to 0.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn add_rounded(bytes: &mut [u8], step: usize, sums: &[f32], count: f32, nominal: (f32, f32)) {
+    let (low, high) = nominal;
+    let add = |byte: &mut u8, sum: f32| {
+        let value = f32::from(*byte);
+        // Not `clamp`, whose check of its bounds keeps the loop from being vectorised.
+        *byte = (value + (sum / count).round()).max(value.min(low)).min(value.max(high)) as u8;
+    };
+    if step == 1 {
+        bytes.iter_mut().zip(sums).for_each(|(byte, sum)| add(byte, *sum));
+    } else {
+        bytes.iter_mut().step_by(step).zip(sums).for_each(|(byte, sum)| add(byte, *sum));
     }
 }
 

@@ -11,6 +11,7 @@ use super::enhance::STEPS;
 use crate::iteration::IterateJob;
 use crate::jobs::interrupt::Outcome;
 use crate::memory::keep_freed;
+use crate::train::LossNetworkFiles;
 
 /// Train, enhance the training pictures, train again towards them: the paper's two iterations (Eq. 10)
 ///
@@ -50,9 +51,8 @@ pub struct IterateArgs {
     /// With --init, the weights of model.unet.coarse: a model of that network, trained at half the size
     #[arg(long, value_name = "MODEL", requires = "init")]
     coarse: Option<PathBuf>,
-    /// The network of detail.perceptual, for both trainings
-    #[arg(long, value_name = "FILE")]
-    perceptual: Option<PathBuf>,
+    #[command(flatten)]
+    networks: LossNetworkFiles,
     /// Iterations of the second training [default: those of the first]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     second_iterations: Option<u64>,
@@ -80,7 +80,7 @@ pub fn run(args: &IterateArgs) -> Result<Outcome> {
         validation: args.validation.clone(),
         init: args.init.clone(),
         coarse: args.coarse.clone(),
-        perceptual: args.perceptual.clone(),
+        networks: args.networks.clone(),
         second_iterations: args.second_iterations,
         steps: args.steps,
         device: args.device,

@@ -13,6 +13,8 @@ pub mod iterate;
 pub mod pack;
 #[cfg(feature = "detect")]
 pub mod prepare;
+pub mod quality;
+pub mod report;
 pub mod restore;
 pub mod restorer_args;
 pub mod study;

@@ -9,7 +9,7 @@ use restore_core::DeviceChoice;
 
 use crate::jobs::interrupt::Outcome;
 use crate::memory::keep_freed;
-use crate::train::TrainJob;
+use crate::train::{LossNetworkFiles, TrainJob};
 
 /// Arguments of `idm train`.
 #[derive(Debug, Args)]
@@ -36,9 +36,8 @@ pub struct TrainArgs {
     /// With --init, the weights of model.unet.coarse: a model of that network, trained at half the size
     #[arg(long, value_name = "MODEL", requires = "init")]
     coarse: Option<PathBuf>,
-    /// The network of detail.perceptual: TorchScript that takes two pictures in [0, 1] and gives their distance
-    #[arg(long, value_name = "FILE")]
-    perceptual: Option<PathBuf>,
+    #[command(flatten)]
+    networks: LossNetworkFiles,
     /// Go on from the state in RUN
     #[arg(long)]
     resume: bool,
@@ -64,7 +63,7 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
         validation: args.validation.clone(),
         init: args.init.clone(),
         coarse: args.coarse.clone(),
-        perceptual: args.perceptual.clone(),
+        networks: args.networks.clone(),
         resume: args.resume,
         device: args.device,
         workers: args.workers,

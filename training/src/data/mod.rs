@@ -10,4 +10,5 @@ pub mod degradation;
 pub mod overlay;
 pub mod pair;
 pub mod realign;
+pub mod template;
 pub mod tone;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::DistanceError;
 use super::features::FeatureSet;
@@ -25,7 +25,7 @@ const RESIZE: &str = "Lanczos, three lobes, widened when shrinking";
 pub(super) const HALF_WIDTH: f64 = 1.96;
 
 /// The network whose features are compared.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetworkIdentity {
     /// The file's name without its ending.
     pub name: String,
@@ -38,7 +38,7 @@ pub struct NetworkIdentity {
 }
 
 /// A set of pictures.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetReport {
     /// Its folder.
     pub folder: PathBuf,
@@ -53,7 +53,7 @@ pub struct SetReport {
 }
 
 /// The Fréchet distance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrechetReport {
     /// What it is, with the network's name: FID is that of one certain network alone.
     pub name: String,
@@ -66,7 +66,7 @@ pub struct FrechetReport {
 }
 
 /// The kernel distance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KernelReport {
     /// What it is, with the network's name.
     pub name: String,
@@ -77,7 +77,7 @@ pub struct KernelReport {
 
 /// The measures by nearest neighbours. Intervals are of the bootstrap over the pictures that are counted, for the balls as they
 /// are.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NeighbourReport {
     /// Balls reach to the k-th nearest neighbour.
     pub k: i64,
@@ -92,14 +92,14 @@ pub struct NeighbourReport {
 }
 
 /// Two sets of pictures beside each other, as the JSON file holds them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The network.
     pub network: NetworkIdentity,
     /// Side in pixels at which it saw the pictures.
     pub size: u32,
     /// How pictures of another size were resized.
-    pub resize: &'static str,
+    pub resize: String,
     /// The real pictures.
     pub real: SetReport,
     /// The pictures that are compared with them.
@@ -147,7 +147,7 @@ impl Comparison {
                 name: name.clone(),
             },
             size,
-            resize: RESIZE,
+            resize: RESIZE.to_owned(),
             real: real.0,
             fake: fake.0,
             frechet: FrechetReport {

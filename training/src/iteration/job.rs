@@ -14,10 +14,10 @@ use crate::jobs::interrupt::{self, Outcome};
 use crate::jobs::progress;
 use crate::picture;
 use crate::restore::ModelChoice;
-use crate::train::TrainJob;
 use crate::train::config::TrainConfig;
 use crate::train::parallel::processes_of_mpirun;
 use crate::train::run::folder::RunFolder;
+use crate::train::{LossNetworkFiles, TrainJob};
 
 /// Both iterations of a data set.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ pub struct IterateJob {
     pub init: Option<PathBuf>,
     /// The model of the weights of its coarse network.
     pub coarse: Option<PathBuf>,
-    /// The TorchScript network of the perceptual term of both trainings.
-    pub perceptual: Option<PathBuf>,
+    /// The networks of the loss's terms, of both trainings.
+    pub networks: LossNetworkFiles,
     /// Iterations of the second training; `None`: those of the first.
     pub second_iterations: Option<u64>,
     /// Sampling steps of the enhancement and of the comparison.
@@ -152,7 +152,7 @@ impl IterateJob {
             validation: self.validation.clone(),
             init: init.filter(|_| !resume),
             coarse: coarse.filter(|_| !resume),
-            perceptual: self.perceptual.clone(),
+            networks: self.networks.clone(),
             resume,
             device: self.device,
             workers: self.workers,
@@ -186,7 +186,10 @@ impl IterateJob {
         if enhanced.outcome == Outcome::Finished {
             for (job, message) in &enhanced.failures {
                 eprintln!("not enhanced, its target is the picture itself: {message}");
-                files::copy(&job.input, &job.output)?;
+                files::copy(&job.input, &job.copy)?;
+            }
+            for message in &enhanced.several {
+                eprintln!("not enhanced, its target is the picture itself: {message}");
             }
         }
         Ok(enhanced.outcome)

@@ -30,6 +30,20 @@ pub enum MetricError {
         /// How many it takes.
         least: i64,
     },
+    /// Too few patches for the naturalness of a picture.
+    #[error(
+        "a picture of {size:?} pixels has {patches} patches of {side}×{side} pixels with any contrast: its naturalness takes {least}"
+    )]
+    TooFewPatches {
+        /// Width and height of the picture.
+        size: (u32, u32),
+        /// How many there are.
+        patches: usize,
+        /// Their side in pixels.
+        side: u32,
+        /// How many it takes.
+        least: usize,
+    },
     /// Too few resamples for a standard error.
     #[error("a standard error from {0} resamples cannot be told: it takes at least 2")]
     TooFewResamples(usize),

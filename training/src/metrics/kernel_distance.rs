@@ -5,7 +5,7 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::error::MetricError;
@@ -21,7 +21,7 @@ const BLOCK: i64 = 1000;
 const LEAST_BLOCKS: i64 = 10;
 
 /// The kernel distance of two sets, from disjoint blocks of both.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KernelDistance {
     /// The mean over the blocks. It is unbiased, so it is negative about as often as positive when both sets are of one kind.
     pub mean: f64,

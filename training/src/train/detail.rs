@@ -2,16 +2,17 @@
 //! The loss of a network with a detail head: the mean by its first output, the sharp face by its second.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use restore_core::{NoiseSchedule, UNet};
 use serde::{Deserialize, Serialize};
-use tch::{CModule, Device, Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::config::{DetailConfig, TrainConfig};
 use super::discriminator::Discriminator;
+use super::eyes::eye_weights;
+use super::loss_networks::{LossNetworkFiles, LossNetworks};
 use super::trainer::TrainError;
 
 /// What the detail head is trained by.
@@ -22,7 +23,7 @@ pub(super) struct DetailTraining {
     gamma: f32,
     /// γ_T, at which the coarse network gives the mean.
     noisiest: f32,
-    perceptual: Option<CModule>,
+    networks: LossNetworks,
     discriminator: Option<Discriminator>,
 }
 
@@ -44,6 +45,9 @@ pub struct Terms {
     pub pixel: f64,
     /// The perceptual distance.
     pub perceptual: f64,
+    /// The distance in identity.
+    #[serde(default)]
+    pub identity: f64,
     /// What the discriminator holds against y.
     pub adversarial: f64,
     /// The discriminator's own loss.
@@ -54,6 +58,7 @@ impl std::ops::AddAssign for Terms {
     fn add_assign(&mut self, other: Self) {
         self.pixel += other.pixel;
         self.perceptual += other.perceptual;
+        self.identity += other.identity;
         self.adversarial += other.adversarial;
         self.discriminator += other.discriminator;
     }
@@ -68,22 +73,19 @@ pub(super) struct Window {
 }
 
 impl DetailTraining {
-    /// The training that `config` asks for, if it does; `perceptual` is the TorchScript network of its perceptual term.
+    /// The training that `config` asks for, if it does; `files` are the networks of its terms.
     pub fn new(
         config: &TrainConfig,
         schedule: &NoiseSchedule,
-        perceptual: Option<&Path>,
+        files: Option<&LossNetworkFiles>,
         device: Device,
         compute: Kind,
     ) -> Result<Option<Self>, TrainError> {
         let (Some(detail), Some(gamma)) = (&config.detail, config.model.inference.detail_gamma) else {
             return Ok(None);
         };
-        let perceptual = match (perceptual, detail.perceptual > 0.0) {
-            (Some(path), true) => Some(open_perceptual(path, device, compute)?),
-            (None, true) => return Err(TrainError::NoPerceptual),
-            (_, false) => None,
-        };
+        let none = LossNetworkFiles::default();
+        let networks = LossNetworks::open(detail, files.unwrap_or(&none), device, compute)?;
         let discriminator = detail.adversarial.as_ref();
         let discriminator =
             discriminator.map(|term| Discriminator::new(term, config.optimiser.clip_norm, device));
@@ -92,7 +94,7 @@ impl DetailTraining {
             seed: config.run.seed,
             gamma: gamma as f32,
             noisiest: schedule.gamma(schedule.timesteps()) as f32,
-            perceptual,
+            networks,
             discriminator: discriminator.transpose()?,
         }))
     }
@@ -134,7 +136,7 @@ impl DetailTraining {
     ///
     /// A sample on policy goes the way of [`restore_core::Sampling::MeanDetail`]: x̂ from pure noise at γ_T, then x_t made of x̂.
     /// Another goes the way of Eq. 7. The prediction is held to x by L1 in both, so that it stays the mean; on policy y, the
-    /// sharp face, is held to x by L1, by the perceptual distance and by the discriminator.
+    /// sharp face, is held to x by L1, by the perceptual distance, by identity and by the discriminator.
     pub fn backward(
         &mut self,
         unet: &UNet,
@@ -159,11 +161,17 @@ impl DetailTraining {
             let pick = |tensor: &Tensor| tensor.f_index_select(0, &chosen);
             let y = pick(sharp)?;
             let (x, mean) = (pick(faces.x)?, pick(&mean.f_detach()?)?);
-            let pixel = y.f_sub(&x)?.f_abs()?.f_mean(Kind::Float)?;
-            terms.pixel = share * f64::try_from(pixel.f_detach()?)?;
+            let pixel = y.f_sub(&x)?.f_abs()?;
+            terms.pixel = share * f64::try_from(pixel.f_detach()?.f_mean(Kind::Float)?)?;
+            let weights = eye_weights(y.size4()?.3, self.config.eyes, y.device())?;
+            let pixel = pixel.f_mul(&weights)?.f_mean(Kind::Float)?;
             total = total.f_add(&pixel.f_mul_scalar(share * self.config.pixel)?)?;
+            if let Some(distance) = self.networks.estrangement(&y, &x)? {
+                terms.identity = share * f64::try_from(distance.f_detach()?)?;
+                total = total.f_add(&distance.f_mul_scalar(share * self.config.identity)?)?;
+            }
             let [y, x, mean] = [window.of(&y)?, window.of(&x)?, window.of(&mean)?];
-            if let Some(distance) = self.distance(&y, &x, compute)? {
+            if let Some(distance) = self.networks.distance(&y, &x, compute)? {
                 terms.perceptual = share * f64::try_from(distance.f_detach()?)?;
                 total = total.f_add(&distance.f_mul_scalar(share * self.config.perceptual)?)?;
             }
@@ -231,16 +239,6 @@ impl DetailTraining {
         Ok((mean, heads))
     }
 
-    /// The mean perceptual distance between `y` and `x`, which the network takes in [0, 1].
-    fn distance(&self, y: &Tensor, x: &Tensor, compute: Kind) -> Result<Option<Tensor>, TchError> {
-        let Some(network) = &self.perceptual else {
-            return Ok(None);
-        };
-        let unit = |x: &Tensor| x.f_add_scalar(1.0)?.f_mul_scalar(0.5)?.f_to_kind(compute);
-        let distance = network.forward_ts(&[unit(y)?, unit(x)?])?;
-        Ok(Some(distance.f_to_kind(Kind::Float)?.f_mean(Kind::Float)?))
-    }
-
     /// The discriminator's part of the run's state.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
         self.discriminator.as_ref().map_or_else(BTreeMap::new, Discriminator::state)
@@ -260,16 +258,4 @@ impl Window {
     fn of(self, pictures: &Tensor) -> Result<Tensor, TchError> {
         pictures.f_narrow(2, self.top, self.side)?.f_narrow(3, self.left, self.side)
     }
-}
-
-/// The perceptual network, its weights without gradients.
-fn open_perceptual(path: &Path, device: Device, compute: Kind) -> Result<CModule, TrainError> {
-    let failed = |source| TrainError::Perceptual { path: path.to_owned(), source };
-    let mut network = CModule::load_on_device(path, device).map_err(failed)?;
-    network.f_set_eval().map_err(failed)?;
-    network.to(device, compute, false);
-    for (_, weight) in network.named_parameters().map_err(failed)? {
-        let _ = weight.f_set_requires_grad(false)?;
-    }
-    Ok(network)
 }

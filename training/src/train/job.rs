@@ -11,6 +11,7 @@ use tch::Tensor;
 use super::config::{TrainConfig, differences};
 use super::error::RunError;
 use super::loader::{Loader, LoaderOptions};
+use super::loss_networks::LossNetworkFiles;
 use super::parallel::Group;
 use super::run::diverged::{self, Report};
 use super::run::folder::RunFolder;
@@ -39,8 +40,8 @@ pub struct TrainJob {
     pub init: Option<PathBuf>,
     /// The model of the weights of its coarse network, where `init` has none of its own.
     pub coarse: Option<PathBuf>,
-    /// The TorchScript network of the perceptual term (`detail.perceptual`).
-    pub perceptual: Option<PathBuf>,
+    /// The networks of the loss's terms.
+    pub networks: LossNetworkFiles,
     /// Go on from the state in `output`.
     pub resume: bool,
     /// Where to compute.
@@ -73,7 +74,7 @@ impl TrainJob {
         let files = StartFiles {
             init: self.init.as_deref(),
             coarse: self.coarse.as_deref(),
-            perceptual: self.perceptual.as_deref(),
+            networks: Some(&self.networks),
         };
         let mut trainer = Trainer::new(&config, self.device, &files)?;
         let unlogged =
@@ -91,15 +92,16 @@ impl TrainJob {
             let log = RunLog::open(&folder, faces_per_step, &config, trainer.iterations(), unlogged)?;
             let samples = self.samples(&dataset, &config)?;
             let bar = progress_bar(config.run.iterations, trainer.iterations());
-            Some(Record { log, samples, bar, saved: self.resume.then_some(trainer.iterations()) })
+            let saved = self.resume.then_some(trainer.iterations());
+            Some(Record { log, samples, bar, keep_models: config.run.keep_models, saved })
         } else {
             None
         };
         let mut loader = Loader::start(dataset, &options, trainer.iterations());
         interrupt::listen()?;
         let mut run = Run { config, folder, trainer, record, group };
-        run.train(&mut loader)?;
-        Ok(run.report(&loader))
+        let outcome = run.train(&mut loader)?;
+        run.report(&loader, outcome)
     }
 
     /// The training pictures, of a generator with their classes.
@@ -124,7 +126,12 @@ impl TrainJob {
         let validation =
             self.validation.as_ref().map(validation).transpose().map_err(RunError::Validation)?;
         let dataset = validation.as_ref().unwrap_or(training);
-        Ok(Subjects::Faces(Samples::read(dataset, config.evaluation.faces, config)?))
+        Ok(Subjects::Faces(Samples::read(
+            dataset,
+            config.evaluation.faces,
+            config,
+            self.networks.identity.as_deref(),
+        )?))
     }
 }
 
@@ -151,36 +158,58 @@ struct Record {
     log: RunLog,
     samples: Subjects,
     bar: ProgressBar,
+    /// Whether the model of every checkpoint stays.
+    keep_models: bool,
     /// The iteration of the last checkpoint.
     saved: Option<u64>,
 }
 
 impl Run<'_> {
-    fn train(&mut self, loader: &mut Loader) -> Result<(), RunError> {
-        while !self.finished() && !self.group.any(interrupt::requested()) {
+    fn train(&mut self, loader: &mut Loader) -> Result<Outcome, RunError> {
+        let mut stopped = self.group.any(self.stops_early()?);
+        while !self.finished() && !stopped {
+            if self.group.any(interrupt::requested()) {
+                break;
+            }
             let waiting = Instant::now();
             let (targets, degraded) = loader.next_batch(self.trainer.device())?;
             let waited = waiting.elapsed();
             let progress = self.step(&targets, &degraded)?;
-            let finished = self.finished();
-            let Some(record) = &mut self.record else {
-                continue;
-            };
-            record.bar.set_position(progress.iterations);
-            if let Some(line) = record.log.record(&progress, waited)? {
-                record.bar.set_message(format!("loss {:.4}  {:.1} faces/s", line.loss, line.rate));
+            if let Some(record) = &mut self.record {
+                record.bar.set_position(progress.iterations);
+                if let Some(line) = record.log.record(&progress, waited)? {
+                    record.bar.set_message(format!("loss {:.4}  {:.1} faces/s", line.loss, line.rate));
+                }
             }
-            if progress.iterations.is_multiple_of(self.config.evaluation.interval) || finished {
-                record.look(&self.trainer, &self.config)?;
+            let (looks, finished) =
+                (progress.iterations.is_multiple_of(self.config.evaluation.interval), self.finished());
+            if let Some(record) = &mut self.record
+                && (looks || finished)
+            {
+                record.look(&self.trainer, &self.folder, &self.config)?;
             }
-            if progress.iterations.is_multiple_of(self.config.run.checkpoint) {
+            if looks {
+                stopped = self.group.any(self.stops_early()?);
+            }
+            if let Some(record) = &mut self.record
+                && progress.iterations.is_multiple_of(self.config.run.checkpoint)
+            {
                 record.save(&self.trainer, &self.folder)?;
             }
         }
-        match &mut self.record {
-            Some(record) => record.save(&self.trainer, &self.folder),
-            None => Ok(()),
+        if let Some(record) = &mut self.record {
+            record.save(&self.trainer, &self.folder)?;
         }
+        Ok(if stopped || self.finished() { Outcome::Finished } else { Outcome::Interrupted })
+    }
+
+    /// Whether the looks so far say that no more is to be gained.
+    fn stops_early(&self) -> Result<bool, RunError> {
+        let patience = self.config.evaluation.patience;
+        let (true, Some(record)) = (patience > 0, &self.record) else {
+            return Ok(false);
+        };
+        Ok(record.log.standing()?.is_some_and(|standing| standing.since >= patience))
     }
 
     fn finished(&self) -> bool {
@@ -208,36 +237,50 @@ impl Run<'_> {
         Err(RunError::Diverged { reason: error, note })
     }
 
-    fn report(&self, loader: &Loader) -> Outcome {
+    fn report(&self, loader: &Loader, outcome: Outcome) -> Result<Outcome, RunError> {
         match loader.broken_pictures() {
             0 => {}
             1 => eprintln!("1 broken picture was passed over; see the warning above"),
             count => eprintln!("{count} broken pictures were passed over; see the warnings above"),
         }
-        let outcome = if self.finished() { Outcome::Finished } else { Outcome::Interrupted };
         if let Some(record) = &self.record {
             record.bar.finish_and_clear();
             let model = self.folder.file(RunFolder::MODEL);
             println!("{} iterations done, model in {}", self.trainer.iterations(), model.display());
+            if let Some(standing) = record.log.standing()? {
+                let best = self.folder.file(RunFolder::BEST_MODEL);
+                println!(
+                    "the best look was that of iteration {}, model in {}",
+                    standing.best,
+                    best.display()
+                );
+            }
             if outcome == Outcome::Interrupted {
                 println!("interrupted; go on with --resume");
+            } else if !self.finished() {
+                let patience = self.config.evaluation.patience;
+                println!("ended early: the last {patience} looks were no better (evaluation.patience)");
             }
         }
-        outcome
+        Ok(outcome)
     }
 }
 
 impl Record {
-    /// Restores the faces looked at with the averaged weights, or makes pictures of the noise.
-    fn look(&mut self, trainer: &Trainer, config: &TrainConfig) -> Result<(), RunError> {
+    /// Restores the faces looked at with the averaged weights, and keeps these if they are the best so far; or makes pictures of the
+    /// noise.
+    fn look(&mut self, trainer: &Trainer, folder: &RunFolder, config: &TrainConfig) -> Result<(), RunError> {
         if config.evaluation.faces == 0 {
             return Ok(());
         }
         let (model, iterations) = (trainer.averaged_model()?, trainer.iterations());
         let (device, precision) = (trainer.device(), config.run.precision);
-        match &self.samples {
+        match &mut self.samples {
             Subjects::Faces(samples) => {
                 self.log.look(iterations, &samples.look(&model, device, precision)?)?;
+                if self.log.standing()?.is_some_and(|standing| standing.since == 0) {
+                    folder.save_best(&model)?;
+                }
             }
             Subjects::Noise(noise) => {
                 self.log.show(iterations, &noise.look(&model, device, precision)?)?;
@@ -252,6 +295,9 @@ impl Record {
             return Ok(());
         }
         folder.save(trainer, self.log.unlogged())?;
+        if self.keep_models {
+            folder.keep_model(iterations)?;
+        }
         self.saved = Some(iterations);
         Ok(self.log.plot()?)
     }

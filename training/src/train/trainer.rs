@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor, nn};
 use super::config::{Difference, Loss, TrainConfig, differences};
 use super::detail::{DetailTraining, Faces, Terms};
 use super::draw::{Draw, Source};
+use super::loss_networks::LossNetworkFiles;
 use super::optimiser::{AdamW, MovingAverage};
 use super::parallel::{Group, GroupError, Share};
 use super::state::{LossSum, RunState};
@@ -55,15 +56,18 @@ pub enum TrainError {
         /// The first key that differs in a way that matters.
         difference: Box<Difference>,
     },
-    /// A perceptual term without its network.
+    /// A term of the loss without its network.
     #[error(
-        "the configuration has detail.perceptual, a perceptual term: name its network, a TorchScript file that takes two \
-         pictures in [0, 1], with --perceptual FILE, or set detail.perceptual = 0"
+        "the configuration has detail.{term}, a term that needs a network: name its TorchScript file with --{term} FILE (idm train \
+         --help says what it takes), or set detail.{term} = 0"
     )]
-    NoPerceptual,
-    /// The perceptual term's network cannot be used.
+    NoLossNetwork {
+        /// The term, as the configuration and the option call it.
+        term: &'static str,
+    },
+    /// A term's network cannot be used.
     #[error("{} is no TorchScript network that can be trained with: {source}", path.display())]
-    Perceptual {
+    LossNetwork {
         /// The file.
         path: PathBuf,
         /// What libtorch says.
@@ -99,8 +103,8 @@ pub struct StartFiles<'a> {
     pub init: Option<&'a Path>,
     /// The model of the weights of its coarse network, where `init` has none of its own.
     pub coarse: Option<&'a Path>,
-    /// The TorchScript network of the perceptual term.
-    pub perceptual: Option<&'a Path>,
+    /// The networks of the loss's terms.
+    pub networks: Option<&'a LossNetworkFiles>,
 }
 
 /// A training run in memory.
@@ -144,7 +148,7 @@ impl Trainer {
         let schedule = NoiseSchedule::new(config.model.diffusion.schedule, config.model.diffusion.timesteps)?;
         let compute = config.run.precision.resolve(device).kind();
         Ok(Self {
-            detail: DetailTraining::new(config, &schedule, files.perceptual, device, compute)?,
+            detail: DetailTraining::new(config, &schedule, files.networks, device, compute)?,
             schedule,
             compute,
             optimiser: AdamW::new(&config.optimiser, variables.variables().into_iter().collect())?,

@@ -43,6 +43,44 @@ fn a_configurations_recipe_is_used_and_recorded() {
     assert!(text(&neither.stderr).contains("--output"), "{}", text(&neither.stderr));
 }
 
+/// Of forty pictures some are damaged, as they are without --share, and the others are what they were; a larger share damages more of
+/// the same.
+#[test]
+fn a_share_of_the_pictures_is_degraded_and_the_record_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input");
+    std::fs::create_dir(&input).unwrap();
+    for index in 0..40_u32 {
+        let value = |x: u32, y: u32| ((x * 37 + y * 91 + index * 13) % 251) as u8;
+        let picture = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([value(x, y), value(y, x), 90]));
+        picture::write(&input.join(format!("{index:02}.png")), &picture).unwrap();
+    }
+    let degrade = |share: &str| {
+        let output = folder.path().join(share);
+        succeeded(&idm(&[&"degrade", &"--input", &input, &"--output", &output, &"--share", &share]));
+        let damaged = |record: &Value| !record["params"]["clean"].as_bool().unwrap();
+        let names =
+            records(&output).iter().filter(|record| damaged(record)).map(|record| record["file"].clone());
+        (output.clone(), names.map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<String>>())
+    };
+    let (all, every) = degrade("1");
+    assert_eq!(every.len(), 40);
+    let (third, some) = degrade("0.3");
+    // Forty draws of probability 0.3: five standard deviations about 12.
+    assert!((1..=26).contains(&some.len()), "{some:?}");
+    for name in names(&third).iter().filter(|name| name.ends_with(".png")) {
+        let expected = if some.contains(name) { all.join(name) } else { input.join(name) };
+        assert!(picture::read(&third.join(name)).unwrap() == picture::read(&expected).unwrap(), "{name}");
+    }
+    let (_, more) = degrade("0.6");
+    assert!(more.len() > some.len() && some.iter().all(|name| more.contains(name)), "{some:?} {more:?}");
+    assert_eq!(degrade("0").1, Vec::<String>::new());
+    failed(
+        &idm(&[&"degrade", &"--input", &input, &"--output", &third, &"--share", &"0.4"]),
+        &["other settings", "--share"],
+    );
+}
+
 /// Five parts of the paper's recipe as rows, an input and three strengths for each of three pictures as columns; the inputs are
 /// shown as they are, and every part gets further from them as its strength rises.
 #[test]

@@ -14,8 +14,11 @@ mod faults;
 mod generate;
 mod iterate;
 mod pack;
+#[cfg(feature = "detect")]
+mod photo_files;
 mod pictures;
 #[cfg(feature = "detect")]
 mod prepare;
+mod quality;
 #[cfg(feature = "detect")]
 mod readme;

@@ -25,6 +25,17 @@ fn distance(folder: &Path, weight: f64) -> PathBuf {
     path
 }
 
+/// Writes a face's mean colour, times 100, as a TorchScript network that embeds faces.
+fn colour(folder: &Path) -> PathBuf {
+    let mut forward =
+        |inputs: &[Tensor]| vec![inputs[0].mean_dim([2_i64, 3].as_slice(), false, Kind::Float) * 100.0];
+    let examples = [Tensor::zeros([1, 3, 48, 48], (Kind::Float, Device::Cpu))];
+    let module = CModule::create_by_tracing("Colour", "forward", &examples, &mut forward).unwrap();
+    let path = folder.join("colour.pt");
+    module.save(&path).unwrap();
+    path
+}
+
 /// The tiny configuration with a detail head and the table `[detail]`.
 fn config(folder: &Path, table: &str, more: &[(&str, &str)]) -> PathBuf {
     let detail = format!("[detail]\nwindow = 48\n{table}\n[optimiser]");
@@ -50,6 +61,9 @@ fn what_is_missing_or_does_not_fit_is_named() {
     let perceptual = config(folder.path(), "perceptual = 0.5", &[]);
     failed(&train(&perceptual, &[]), &["detail.perceptual", "--perceptual FILE"]);
     failed(&train(&perceptual, &[&"--perceptual", &data.join("0.png")]), &["0.png", "TorchScript"]);
+    let identity = config(folder.path(), "identity = 0.5", &[]);
+    failed(&train(&identity, &[]), &["detail.identity", "--identity FILE"]);
+    failed(&train(&identity, &[&"--identity", &data.join("0.png")]), &["0.png", "TorchScript"]);
     let without_head =
         tiny_config(folder.path(), "c.toml", &[("[optimiser]", "[detail]\nwindow = 48\n[optimiser]")]);
     failed(&train(&without_head, &[]), &["model.unet.detail_head", "[detail]"]);
@@ -108,4 +122,21 @@ fn the_terms_are_learned_from_and_logged() {
         sharper += usize::from(sharpness(full, mean).unwrap() > 1.0);
     }
     assert!(sharper >= 3, "{sharper} of 5 are sharper with detail");
+}
+
+/// Both runs draw the same faces. The one that is held to the faces' mean colours alone comes nearer to them than one whose sharp face is
+/// held to nothing.
+#[test]
+fn identity_is_learned_from_and_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = faces(folder.path());
+    let network = colour(folder.path());
+    let [held, free] = [1.0, 1e-6].map(|weight| {
+        let table = format!("pixel = 0.0\nidentity = {weight:e}");
+        let config = config(folder.path(), &table, &[]);
+        let run = folder.path().join(format!("run-{weight:e}"));
+        succeeded(&train(&config, &data, &run, &[&"--identity", &network]));
+        last(&run, "identity")
+    });
+    assert!(held > 0.0 && held < free, "{held} {free}");
 }

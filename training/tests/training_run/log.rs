@@ -22,7 +22,7 @@ fn the_grid_shows_input_output_and_truth() {
     std::fs::write(data.join("00-broken.png"), b"no picture").unwrap();
     let dataset = FaceDataset::open(&data, None, false).unwrap();
     let config: TrainConfig = toml::from_str(include_str!("../../configs/tiny.toml")).unwrap();
-    let samples = Samples::read(&dataset, 3, &config).unwrap();
+    let mut samples = Samples::read(&dataset, 3, &config, None).unwrap();
     assert_eq!(samples.count(), 3, "a broken file is passed over");
     let model = Checkpoint::open(&untrained_model(folder.path(), true)).unwrap();
     let look = samples.look(&model, Device::Cpu, Precision::Fp32).unwrap();
@@ -125,7 +125,7 @@ fn table(path: &Path) -> BTreeMap<(String, u64), f64> {
     let columns: Vec<_> = lines.next().unwrap().split(',').collect();
     let mut values = BTreeMap::new();
     for line in lines {
-        let numbers: Vec<f64> = line.split(',').map(|number| number.parse().unwrap()).collect();
+        let numbers: Vec<f64> = line.split(',').map(|number| number.parse().unwrap_or(f64::NAN)).collect();
         for (column, value) in columns.iter().zip(&numbers).skip(1) {
             values.insert(((*column).to_owned(), numbers[0] as u64), *value);
         }
@@ -161,7 +161,7 @@ fn tensorboard_and_the_tables_say_the_same() {
         }
     }
     for step in [20, 30] {
-        for name in ["psnr_input", "psnr", "ssim_input", "ssim"] {
+        for name in ["psnr_input", "psnr", "ssim_input", "ssim", "octaves_input", "octaves", "left"] {
             close(&format!("validation/{name}"), step, scores[&(name.to_owned(), step)]);
         }
     }
@@ -171,4 +171,44 @@ fn tensorboard_and_the_tables_say_the_same() {
     let logged = image::load_from_memory(&events.pictures[&("samples".to_owned(), 30)]).unwrap();
     assert!(logged.into_rgb8() == picture);
     assert_eq!(picture::read(&run.join("loss.png")).unwrap().dimensions(), (1200, 800));
+}
+
+/// A rate that moves no weight makes all looks alike: the first stays the best, and two more end the run. One that was ended so stays so.
+#[test]
+fn a_run_that_gains_nothing_more_ends_early_and_keeps_its_best_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = faces(folder.path());
+    let changes = [
+        ("iterations = 120", "iterations = 90"),
+        ("batch = 8", "batch = 2"),
+        ("interval = 40", "interval = 10\npatience = 2"),
+        ("learning_rate = 2e-3", "learning_rate = 1e-30"),
+    ];
+    let config = tiny_config(folder.path(), "c.toml", &changes);
+    let run = folder.path().join("run");
+    let said = succeeded(&train(&config, &data, &run, &[]));
+    assert!(said.contains("30 iterations done") && said.contains("ended early"), "{said}");
+    assert!(said.contains("the best look was that of iteration 10"), "{said}");
+    let weights = |name: &str| Checkpoint::open(&run.join(name)).unwrap().weights;
+    let (best, last) = (weights("best.safetensors"), weights("model.safetensors"));
+    assert!(best.len() == last.len() && best.iter().all(|(name, weight)| weight.equal(&last[name])));
+    let again = succeeded(&train(&config, &data, &run, &[&"--resume"]));
+    assert!(again.contains("30 iterations done"), "{again}");
+}
+
+/// The best model is that of the look at which least was left, of all looks in the table.
+#[test]
+fn the_best_model_is_that_of_the_best_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = faces(folder.path());
+    let changes = [("iterations = 120", "iterations = 60"), ("interval = 40", "interval = 20")];
+    let config = tiny_config(folder.path(), "c.toml", &changes);
+    let run = folder.path().join("run");
+    let said = succeeded(&train(&config, &data, &run, &[]));
+    let scores = table(&run.join("validation.csv"));
+    let left = |step: u64| scores[&("left".to_owned(), step)];
+    let best = [20, 40, 60].into_iter().min_by(|&a, &b| left(a).total_cmp(&left(b))).unwrap();
+    assert!(said.contains(&format!("the best look was that of iteration {best}")), "{said}");
+    assert!(left(best) < 1.0, "a trained model leaves less than it was given: {}", left(best));
+    assert!(run.join("best.safetensors").exists());
 }

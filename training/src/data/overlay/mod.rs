@@ -12,9 +12,7 @@ use rand::Rng;
 
 use self::shape::Shape;
 use self::text::Line;
-
-/// Where FFHQ's template has the eyes in a face's crop, as shares of its side.
-const EYES: [[f64; 2]; 2] = [[0.377, 0.469], [0.622, 0.469]];
+use crate::data::template::EYES;
 
 /// Something sharp over a picture: shapes of one colour each, the later over the earlier.
 #[derive(Debug, Clone, Default)]

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, TrainConfig};
+use crate::data::config::DataKind;
 
 /// How the detail head is trained ("mean once, detail once", [`restore_core::Sampling::MeanDetail`]). Without this table a run
 /// is the paper's, Eqs. 6 and 7.
@@ -19,8 +20,13 @@ pub struct DetailConfig {
     pub mean: f64,
     /// Weight of |y − x|, y the sharp face, beside the loss of the prediction itself.
     pub pixel: f64,
+    /// How much more |y − x| counts in the middle of an eye than elsewhere, for aligned whole faces: eyes go wrong first, and are seen first.
+    pub eyes: f64,
     /// Weight of a perceptual distance between y and x, by the TorchScript network that `idm train --perceptual` names.
     pub perceptual: f64,
+    /// Weight of how far y has gone from x in identity: the relative distance of their embeddings by the TorchScript network that
+    /// `idm train --identity` names. What a model is then measured with should not be this network alone.
+    pub identity: f64,
     /// Side in pixels of the window of each sample in which the perceptual and the adversarial term look; it lies elsewhere in
     /// each step, in no phase with the network's patches. A smaller one makes the step cheaper.
     pub window: u32,
@@ -31,7 +37,16 @@ pub struct DetailConfig {
 
 impl Default for DetailConfig {
     fn default() -> Self {
-        Self { share: 0.8, mean: 1.0, pixel: 1.0, perceptual: 0.0, window: 192, adversarial: None }
+        Self {
+            share: 0.8,
+            mean: 1.0,
+            pixel: 1.0,
+            eyes: 1.0,
+            perceptual: 0.0,
+            identity: 0.0,
+            window: 192,
+            adversarial: None,
+        }
     }
 }
 
@@ -67,7 +82,11 @@ impl DetailConfig {
         check((0.0..=1.0).contains(&self.share), "detail.share", self.share, "in [0, 1]")?;
         check(self.mean > 0.0, "detail.mean", self.mean, "above 0")?;
         check(self.pixel >= 0.0, "detail.pixel", self.pixel, "0 or more")?;
+        let whole_faces = config.data.crop.is_none() && config.data.kind == DataKind::Faces;
+        let eyes = self.eyes == 1.0 || (self.eyes > 0.0 && whole_faces);
+        check(eyes, "detail.eyes", self.eyes, "above 0, and 1 where the data are no whole faces")?;
         check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
+        check(self.identity >= 0.0, "detail.identity", self.identity, "0 or more")?;
         let side = config.pair_recipe().side();
         let window = (16..=side).contains(&self.window);
         check(window, "detail.window", self.window.into(), "from 16 to the side of a training pair")?;

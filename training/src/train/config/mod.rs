@@ -190,9 +190,12 @@ pub struct RunConfig {
     /// Iterations between two checkpoints.
     #[serde(default = "default_checkpoint")]
     pub checkpoint: u64,
+    /// Keep the model of every checkpoint, as `models/000250.safetensors` in the run's folder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_models: bool,
 }
 
-/// The look at the averaged weights during the run: a grid of pictures, and their PSNR and SSIM.
+/// The look at the averaged weights during the run: a grid of pictures, and what is measured of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationConfig {
@@ -200,11 +203,16 @@ pub struct EvaluationConfig {
     pub interval: u64,
     /// Faces looked at, the same each time; 0 for none.
     pub faces: usize,
+    /// Early stopping: after so many looks of which none was better than the best before them ([`Quality::left_of`]), the run ends; 0
+    /// for never. The best model is kept beside the last either way.
+    ///
+    /// [`Quality::left_of`]: crate::train::run::quality::Quality::left_of
+    pub patience: usize,
 }
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { interval: 500, faces: 8 }
+        Self { interval: 500, faces: 8, patience: 0 }
     }
 }
 
@@ -272,6 +280,10 @@ impl TrainConfig {
             "above 0 (evaluation.faces = 0 turns it off)",
         )?;
         check(evaluation.faces <= 64, "evaluation.faces", evaluation.faces as f64, "0 to 64")?;
+        let patience = evaluation.patience;
+        let judged = patience == 0 || (evaluation.faces > 0 && !self.model.unet.condition.generates());
+        let expected = "0 for a generator, and where evaluation.faces is 0: nothing is judged there";
+        check(judged, "evaluation.patience", patience as f64, expected)?;
         match &self.detail {
             Some(detail) if self.model.unet.detail_head => detail.validate(self),
             None if !self.model.unet.detail_head => Ok(()),

@@ -6,8 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use restore_core::Checkpoint;
 use tch::Kind;
 
+use crate::jobs::files::{self, FilesError};
 use crate::picture::{PictureError, prepare_output_folder};
 use crate::train::state::{LossSum, RunState, StateError};
 use crate::train::trainer::{TrainError, Trainer};
@@ -18,6 +20,9 @@ pub enum RunFolderError {
     /// The folder cannot be made or cleaned.
     #[error(transparent)]
     Folder(#[from] PictureError),
+    /// A model cannot be kept.
+    #[error(transparent)]
+    Keep(#[from] FilesError),
     /// From the trainer or its model file.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -75,10 +80,14 @@ pub struct Resumable {
 impl RunFolder {
     /// The averaged weights, as a model.
     pub const MODEL: &str = "model.safetensors";
+    /// Likewise, of the look at which least was left of the damage.
+    pub const BEST_MODEL: &str = "best.safetensors";
     /// What `--resume` goes on from.
     pub const STATE: &str = "state.safetensors";
     /// The state before it.
     pub const PREVIOUS_STATE: &str = "state.previous.safetensors";
+    /// The models of checkpoints, where the run keeps them.
+    pub const MODELS: &str = "models";
     /// A new state until the old one is out of its way. Hidden, and named as what a later run clears away.
     const NEXT_STATE: &str = ".state.safetensors.part";
 
@@ -120,6 +129,25 @@ impl RunFolder {
             self.rename(Self::STATE, Self::PREVIOUS_STATE)?;
         }
         self.rename(Self::NEXT_STATE, Self::STATE)
+    }
+
+    /// Writes the best model so far.
+    ///
+    /// # Errors
+    /// [`RunFolderError`], for example with a full disk; the one before is then whole.
+    pub fn save_best(&self, model: &Checkpoint) -> Result<(), RunFolderError> {
+        Ok(model.save(&self.file(Self::BEST_MODEL), Kind::BFloat16).map_err(TrainError::from)?)
+    }
+
+    /// Keeps the model as it is now, that of so many `iterations`, as `models/000250.safetensors`.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Folder`] and [`RunFolderError::Keep`].
+    pub fn keep_model(&self, iterations: u64) -> Result<(), RunFolderError> {
+        let models = self.file(Self::MODELS);
+        prepare_output_folder(&models)?;
+        let kept = models.join(format!("{iterations:06}.safetensors"));
+        Ok(files::copy(&self.file(Self::MODEL), &kept)?)
     }
 
     /// Reads the state, or the one before it when the state is damaged or, by a kill between two renames, missing. That one

@@ -40,12 +40,25 @@ const INTERVAL: u64 = 10;
 const METRICS: [&str; 7] =
     ["iteration", "samples", "loss", "gradient_norm", "learning_rate", "samples_per_second", "waiting_share"];
 /// Further columns for a network with a detail head: the terms of its loss, unweighted, mean since the line before.
-const TERMS: [&str; 4] = ["pixel", "perceptual", "adversarial", "discriminator"];
+const TERMS: [&str; 5] = ["pixel", "perceptual", "identity", "adversarial", "discriminator"];
 const LOSS_COLUMN: usize = 2;
 const RATE_COLUMN: usize = 4;
 
-/// Columns of `validation.csv`: means over the faces looked at.
-const VALIDATION: [&str; 5] = ["iteration", "psnr_input", "psnr", "ssim_input", "ssim"];
+/// Columns of `validation.csv`: means over the faces looked at ([`Quality`]), empty where they could not be measured, and what is left of
+/// the damage.
+const VALIDATION: [&str; 10] = [
+    "iteration",
+    "psnr_input",
+    "psnr",
+    "ssim_input",
+    "ssim",
+    "octaves_input",
+    "octaves",
+    "identity_input",
+    "identity",
+    "left",
+];
+const LEFT_COLUMN: usize = 9;
 
 /// The open files of a run's log.
 pub struct RunLog {
@@ -69,6 +82,15 @@ pub struct Line {
     pub loss: f64,
     /// Training faces a second.
     pub rate: f64,
+}
+
+/// Where a run stands by its looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The iteration of the best model.
+    pub best: u64,
+    /// Looks since then.
+    pub since: usize,
 }
 
 impl RunLog {
@@ -146,10 +168,11 @@ impl RunLog {
             ("train/waiting_share", waiting),
         ];
         if self.has_terms {
-            let Terms { pixel, perceptual, adversarial, discriminator } = self.unlogged.terms;
+            let Terms { pixel, perceptual, identity, adversarial, discriminator } = self.unlogged.terms;
             let sums = [
                 ("train/pixel", pixel),
                 ("train/perceptual", perceptual),
+                ("train/identity", identity),
                 ("train/adversarial", adversarial),
                 ("train/discriminator", discriminator),
             ];
@@ -172,17 +195,43 @@ impl RunLog {
     /// # Errors
     /// [`RunLogError`], for example with a full disk.
     pub fn look(&mut self, iteration: u64, look: &Look) -> Result<(), RunLogError> {
-        let scalars = [
-            ("validation/psnr_input", look.input.psnr),
-            ("validation/psnr", look.output.psnr),
-            ("validation/ssim_input", look.input.ssim),
-            ("validation/ssim", look.output.ssim),
+        let Look { input, output, .. } = look;
+        let measured = [
+            ("validation/psnr_input", Some(input.psnr)),
+            ("validation/psnr", Some(output.psnr)),
+            ("validation/ssim_input", Some(input.ssim)),
+            ("validation/ssim", Some(output.ssim)),
+            ("validation/octaves_input", input.octaves),
+            ("validation/octaves", output.octaves),
+            ("validation/identity_input", input.identity),
+            ("validation/identity", output.identity),
+            ("validation/left", Some(output.left_of(input))),
         ];
         if let Some(validation) = &mut self.validation {
-            validation.append(iteration, &scalars.map(|(_, value)| format!("{value:.4}")))?;
+            let cell = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.4}"));
+            validation.append(iteration, &measured.map(|(_, value)| cell(value)))?;
         }
+        let scalars: Vec<_> = measured.iter().filter_map(|&(name, value)| Some((name, value?))).collect();
         self.events.scalars(iteration, &scalars)?;
         self.show(iteration, &look.grid)
+    }
+
+    /// Where the run stands by its looks so far, those of before it was resumed too; `None` without any.
+    ///
+    /// # Errors
+    /// [`RunLogError`].
+    pub fn standing(&self) -> Result<Option<Standing>, RunLogError> {
+        let Some(validation) = &self.validation else {
+            return Ok(None);
+        };
+        let mut standing: Option<(Standing, f64)> = None;
+        for (iteration, left) in validation.column(LEFT_COLUMN)? {
+            match &mut standing {
+                Some((standing, least)) if left >= *least => standing.since += 1,
+                _ => standing = Some((Standing { best: iteration, since: 0 }, left)),
+            }
+        }
+        Ok(standing.map(|(standing, _)| standing))
     }
 
     /// Writes down the pictures looked at: `samples/000500.png` and an event.

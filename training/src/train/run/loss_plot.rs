@@ -108,7 +108,7 @@ fn paint_rates(area: &Canvas, rates: &[(u64, f64)], last: u64) -> Drawn {
 }
 
 /// From a little below the smallest to a little above the largest loss, half as large again at least.
-fn logarithmic_range(losses: &[(u64, f64)]) -> Range<f64> {
+pub(crate) fn logarithmic_range(losses: &[(u64, f64)]) -> Range<f64> {
     let values = losses.iter().map(|&(_, loss)| loss);
     let (low, high) =
         values.fold((f64::INFINITY, 0.0_f64), |(low, high), loss| (low.min(loss), high.max(loss)));
@@ -120,7 +120,7 @@ fn logarithmic_range(losses: &[(u64, f64)]) -> Range<f64> {
 }
 
 /// Round numbers in `range`, at least four: 1, 2 and 5 of every decade, or finer where it spans less.
-fn ticks(range: &Range<f64>) -> Vec<f64> {
+pub(crate) fn ticks(range: &Range<f64>) -> Vec<f64> {
     let decades = range.start.log10().floor() as i32..=range.end.log10().floor() as i32;
     let with = |mantissas: &[u32]| -> Vec<f64> {
         let tenths = decades
@@ -137,7 +137,7 @@ fn ticks(range: &Range<f64>) -> Vec<f64> {
 }
 
 /// The mean over a window about every point, [`WINDOW_SHARE`] of all points wide and narrower at the ends.
-fn moving_average(points: &[(u64, f64)]) -> Vec<(u64, f64)> {
+pub(crate) fn moving_average(points: &[(u64, f64)]) -> Vec<(u64, f64)> {
     let radius = (points.len() as f64 * WINDOW_SHARE / 2.0).ceil() as usize;
     let sums: Vec<f64> = std::iter::once(0.0)
         .chain(points.iter().scan(0.0, |sum, &(_, value)| {
@@ -153,7 +153,7 @@ fn moving_average(points: &[(u64, f64)]) -> Vec<(u64, f64)> {
 }
 
 /// Two significant digits, without the dust of binary fractions.
-fn significant(value: f64) -> String {
+pub(crate) fn significant(value: f64) -> String {
     let rounded: f64 = format!("{value:.1e}").parse().unwrap_or(value);
     rounded.to_string()
 }

@@ -6,6 +6,7 @@ pub mod folder;
 pub mod generated;
 pub mod log;
 pub mod loss_plot;
+pub mod quality;
 pub mod samples;
 pub mod table;
 pub mod tensorboard;

@@ -14,11 +14,12 @@ use tch::Device;
 use crate::data::config::DataConfig;
 use crate::data::dataset::FaceDataset;
 use crate::data::pair::{Pair, PairRecipe};
-use crate::evaluate::Scores;
-use crate::metrics::MetricError;
+use crate::evaluate::{EvaluateError, MetricNetworks};
+use crate::metrics::NetworkError;
 use crate::picture::{self, PictureError};
 use crate::seed::seed_for;
 use crate::train::config::TrainConfig;
+use crate::train::run::quality::Quality;
 
 /// A look that failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,17 +37,20 @@ pub enum SamplesError {
     Restore(#[from] RestoreError),
     /// Two pictures could not be compared.
     #[error(transparent)]
-    Metric(#[from] MetricError),
+    Measure(#[from] EvaluateError),
+    /// The identity network cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// A picture could not be resized.
     #[error(transparent)]
     Picture(#[from] PictureError),
 }
 
 /// Faces and their degraded versions, both always the same for a seed.
-#[derive(Debug)]
 pub struct Samples {
     pairs: Vec<Pair>,
     seeds: Vec<u64>,
+    networks: MetricNetworks,
 }
 
 /// What a model makes of the [`Samples`].
@@ -54,19 +58,10 @@ pub struct Samples {
 pub struct Look {
     /// A column for each face, from above x_d, f(x_d) and x.
     pub grid: RgbImage,
-    /// Mean PSNR and SSIM of x_d.
+    /// Of x_d.
     pub input: Quality,
-    /// Mean PSNR and SSIM of f(x_d).
+    /// Of f(x_d).
     pub output: Quality,
-}
-
-/// Means over some faces.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Quality {
-    /// Peak signal-to-noise ratio in dB, at most [`PSNR_CAP`](crate::metrics::PSNR_CAP) for a face.
-    pub psnr: f64,
-    /// Structural similarity, −1 to 1.
-    pub ssim: f64,
 }
 
 /// Largest side of a picture in the grid in pixels, which bounds the files of a run at 512×512.
@@ -76,16 +71,24 @@ const MAX_TRIES: usize = 8;
 
 impl Samples {
     /// Takes `count` pictures spread evenly over `dataset` (fewer when it has fewer), each whole and degraded by the
-    /// configuration's recipe, none left clean. Broken files are passed over with a warning.
+    /// configuration's recipe, none left clean. Broken files are passed over with a warning. `identity` is the file of a network that
+    /// embeds faces, by which they are compared too.
     ///
     /// # Errors
-    /// [`SamplesError::Unreadable`] when every file that was tried is broken.
-    pub fn read(dataset: &FaceDataset, count: usize, config: &TrainConfig) -> Result<Self, SamplesError> {
+    /// [`SamplesError::Unreadable`] when every file that was tried is broken, [`SamplesError::Network`].
+    pub fn read(
+        dataset: &FaceDataset,
+        count: usize,
+        config: &TrainConfig,
+        identity: Option<&Path>,
+    ) -> Result<Self, SamplesError> {
         let mut recipe = PairRecipe { flip: 0.0, ..config.pair_recipe() };
         recipe.data = DataConfig { crop: None, jitter: 0.0, ..recipe.data };
         recipe.degradation.clean_share = 0.0;
         let count = count.min(dataset.count());
-        let mut samples = Self { pairs: Vec::with_capacity(count), seeds: Vec::with_capacity(count) };
+        let networks = MetricNetworks::open(identity, None, None, None, Device::Cpu)?;
+        let mut samples =
+            Self { pairs: Vec::with_capacity(count), seeds: Vec::with_capacity(count), networks };
         let (mut tried, mut last) = (0, String::new());
         for slot in 0..count {
             let bounds = [slot, slot + 1].map(|edge| edge * dataset.count() / count);
@@ -121,9 +124,9 @@ impl Samples {
     /// Restores the faces with `model`, in the number of steps that it recommends.
     ///
     /// # Errors
-    /// [`SamplesError::Restore`] and [`SamplesError::Metric`].
+    /// [`SamplesError::Restore`] and [`SamplesError::Measure`].
     pub fn look(
-        &self,
+        &mut self,
         model: &Checkpoint,
         device: Device,
         precision: Precision,
@@ -136,11 +139,11 @@ impl Samples {
         let restored = restorer.restore_rgb8(&inputs, &self.seeds)?;
         let outputs: Vec<RgbImage> =
             restored.into_iter().filter_map(|bytes| RgbImage::from_raw(side, side, bytes)).collect();
-        Ok(Look {
-            grid: self.grid(&outputs)?,
-            input: Quality::mean(self.pairs.iter().map(|pair| (&pair.degraded, &pair.target)))?,
-            output: Quality::mean(outputs.iter().zip(self.pairs.iter().map(|pair| &pair.target)))?,
-        })
+        let truths = self.networks.truths(self.pairs.iter().map(|pair| &pair.target).collect())?;
+        let degraded: Vec<&RgbImage> = self.pairs.iter().map(|pair| &pair.degraded).collect();
+        let input = Quality::of(&self.networks.scores(&degraded, &truths)?);
+        let output = Quality::of(&self.networks.scores(&outputs.iter().collect::<Vec<_>>(), &truths)?);
+        Ok(Look { grid: self.grid(&outputs)?, input, output })
     }
 
     fn grid(&self, outputs: &[RgbImage]) -> Result<RgbImage, PictureError> {
@@ -158,20 +161,6 @@ pub(super) fn choice(device: Device) -> DeviceChoice {
     match device {
         Device::Cuda(index) => DeviceChoice::Cuda(index),
         _ => DeviceChoice::Cpu,
-    }
-}
-
-impl Quality {
-    /// The means over pairs of a picture and the truth.
-    fn mean<'a>(pairs: impl Iterator<Item = (&'a RgbImage, &'a RgbImage)>) -> Result<Self, MetricError> {
-        let (mut sum, mut count) = (Self::default(), 0.0);
-        for (picture, truth) in pairs {
-            let scores = Scores::of(picture, truth)?;
-            sum.psnr += scores.psnr;
-            sum.ssim += scores.ssim;
-            count += 1.0;
-        }
-        Ok(Self { psnr: sum.psnr / count, ssim: sum.ssim / count })
     }
 }
 

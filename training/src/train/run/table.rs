@@ -71,9 +71,14 @@ impl MetricsTable {
             path: self.path.clone(),
             source,
         })?;
-        let value = |line: &str| line.split(',').nth(index)?.trim().parse().ok();
-        Ok(text.lines().filter_map(|line| Some((iteration(line)?, value(line)?))).collect())
+        Ok(column(&text, index))
     }
+}
+
+/// The iterations and the values of one column of a table's text.
+pub(crate) fn column(text: &str, index: usize) -> Vec<(u64, f64)> {
+    let value = |line: &str| line.split(',').nth(index)?.trim().parse().ok();
+    text.lines().filter_map(|line| Some((iteration(line)?, value(line)?))).collect()
 }
 
 fn iteration(line: &str) -> Option<u64> {
