@@ -27,7 +27,7 @@ pub struct AnyFrame {
     pub field: Option<bool>,
 }
 
-/// Views `memory` as each plane of `frame`, reads the region and a thumbnail, and changes the region. `None` when such a frame
+/// Views `memory` as each plane of `frame`, reads the region, a thumbnail and the grid of changes, and changes the region. `None` when such a frame
 /// is refused.
 #[must_use]
 pub fn read_and_change(frame: &AnyFrame, memory: &[u8]) -> Option<()> {
@@ -45,6 +45,7 @@ pub fn read_and_change(frame: &AnyFrame, memory: &[u8]) -> Option<()> {
     if let Ok(view) = &view {
         view.shrunk_bgr(8, 8).ok()?;
         view.shrunk_grey(8, 8).ok()?;
+        view.cells().ok()?;
         if let Some(region) = region {
             view.region_rgb(region).ok()?;
         }

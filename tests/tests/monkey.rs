@@ -62,7 +62,7 @@ impl Script {
     /// A property that may change while playing, with a value that it takes; not so many faces that a frame takes a minute.
     fn property(&mut self) -> (&'static str, glib::Value) {
         let random = &mut self.random;
-        match random.random_range(0..12) {
+        match random.random_range(0..14) {
             0 => ("strength", random.random_range(0.0..=1.0_f64).to_value()),
             1 => ("detail", random.random_range(0.0..=1.0_f64).to_value()),
             2 => ("temporal", random.random_range(0.0..=1.0_f64).to_value()),
@@ -74,6 +74,8 @@ impl Script {
             8 => ("max-age", random.random_range(1..=60_000_u32).to_value()),
             9 => ("max-faces", random.random_range(1..=50_u32).to_value()),
             10 => ("min-face-size", random.random_range(1..=400_u32).to_value()),
+            11 => ("max-reuse", random.random_range(0..=1000_u32).to_value()),
+            12 => ("match-size", random.random::<bool>().to_value()),
             _ => ("detection-interval", random.random_range(1..=30_u32).to_value()),
         }
     }
