@@ -6,6 +6,7 @@
 //! `FACERESTORE_CYCLES=1000 cargo test --release -p facerestore-tests --test leaks -- --nocapture`
 
 use facerestore_tests::{FORMATS, Frame, Picture, Rig, element, init, lightening};
+use gst::prelude::*;
 
 /// Rounds where no number is asked for.
 const CYCLES: usize = 40;

@@ -149,7 +149,8 @@ impl Journal {
         }
         let records = lines.map(|(line, text)| {
             let record: PhotoRecord = serde_json::from_slice(text).map_err(|source| wrong(line, source))?;
-            match record.files().find(|file| !is_inside(file)).map(str::to_owned) {
+            let outside = record.files().find(|file| !is_inside(file)).map(str::to_owned);
+            match outside {
                 Some(file) => Err(JournalError::Outside { path: path.to_owned(), line: line + 1, file }),
                 None => Ok(record),
             }

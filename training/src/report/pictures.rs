@@ -96,7 +96,7 @@ pub(super) fn samples(generators: &[Column]) -> Result<RgbImage, ReportError> {
 
 /// The picture `name` of `folder`, no larger than a tile.
 fn tile(folder: &Path, name: &str) -> Result<Tile, ReportError> {
-    let path = picture::find(folder, name).unwrap_or_else(|| folder.join(format!("{name}.png")));
+    let path = picture::find(folder, Path::new(name)).unwrap_or_else(|| folder.join(format!("{name}.png")));
     let shown = picture::read(&path)?;
     let (width, height) = shown.dimensions();
     if width != height {

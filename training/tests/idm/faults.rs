@@ -38,6 +38,7 @@ impl Work {
         Self { name, arguments: arguments.iter().map(|argument| text(argument.as_ref())).collect() }
     }
 
+    #[expect(clippy::ptr_arg, reason = "a trait object needs a sized type")]
     fn with_output<'a>(&'a self, output: &'a PathBuf) -> Vec<&'a dyn AsRef<OsStr>> {
         let mut all: Vec<&dyn AsRef<OsStr>> = vec![&self.name, &"--output", output];
         all.extend(self.arguments.iter().map(|argument| argument as &dyn AsRef<OsStr>));

@@ -29,7 +29,6 @@ pub(crate) fn restore_arguments<'a>(
 }
 
 /// Runs it.
-#[expect(clippy::ptr_arg, reason = "a trait object needs a sized type")]
 pub(crate) fn restore(model: &PathBuf, input: &PathBuf, output: &PathBuf, more: &[&str]) -> Output {
     idm(&restore_arguments(model, input, output, more))
 }
