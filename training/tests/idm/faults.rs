@@ -3,7 +3,8 @@
 //! nothing happened. And memory that is used up.
 //!
 //! The moments follow from a seed. More of them: `FACERESTORE_KILLS=200 cargo test --release -p training --test idm faults::`.
-//! `idm train` and `idm iterate` have tests of their own (`training_run`, `iterate`), which take the same variable.
+//! `idm train` has tests of its own (`training_run`), which take the same variable; `idm iterate` and `idm distance` are killed at each of
+//! their stages.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
