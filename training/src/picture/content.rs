@@ -8,9 +8,11 @@ use std::path::Path;
 use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder, ImageFormat};
+use image::{AnimationDecoder, ImageDecoder, ImageFormat, Limits};
 use tiff::decoder::Decoder as TiffDecoder;
 use tiff::tags::Tag;
+
+use super::read::MOST_BYTES;
 
 /// Bytes that tell a format, or that a file is text.
 const HEAD: u64 = 512;
@@ -134,13 +136,20 @@ fn several(format: ImageFormat, file: impl BufRead + Seek) -> Option<&'static st
     let animated = match format {
         ImageFormat::Png => PngDecoder::new(file).is_ok_and(|png| png.is_apng().unwrap_or(false)),
         ImageFormat::WebP => WebPDecoder::new(file).is_ok_and(|webp| webp.has_animation()),
-        ImageFormat::Gif => GifDecoder::new(file).is_ok_and(|gif| gif.into_frames().take(2).count() == 2),
+        ImageFormat::Gif => GifDecoder::new(file).is_ok_and(has_frames),
         ImageFormat::Tiff => {
             return TiffDecoder::new(file).is_ok_and(|tiff| has_pages(tiff)).then_some("several pages");
         }
         _ => false,
     };
     animated.then_some("an animation")
+}
+
+/// Whether there is a second picture in an animation. Each is as large as its header says, which is not to take all memory.
+fn has_frames(mut gif: GifDecoder<impl BufRead + Seek>) -> bool {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MOST_BYTES);
+    gif.set_limits(limits).is_ok() && gif.into_frames().take(2).filter(Result::is_ok).count() == 2
 }
 
 /// Whether there is a picture beside the first that is more than its thumbnail.

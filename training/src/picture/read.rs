@@ -13,7 +13,7 @@ use super::jpeg::end_of_picture;
 
 /// Most bytes that the pixels of a picture may take once decoded, 2 GiB: 357 megapixels of 16 bits in RGB. A file of some kilobytes
 /// can say that it has a hundred times more, and would take all of the machine's memory.
-const MOST_BYTES: u64 = 2 << 30;
+pub(super) const MOST_BYTES: u64 = 2 << 30;
 
 /// Reads a PNG, JPEG, WebP, TIFF, GIF or BMP file (of an animation or several pages the first), whatever its name, as 8-bit
 /// RGB. Grey becomes RGB, 16 bits become 8, an alpha channel is dropped, and the camera's orientation (EXIF) is applied.

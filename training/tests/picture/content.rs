@@ -30,3 +30,17 @@ fn files_of_several_pictures_are_known_whatever_their_names() {
     }
     assert!(matches!(Content::of(folder.path()), Content::Unreadable(_)));
 }
+
+/// To see whether there is a second picture the first is made: 17 GB, by the header of a file of some hundred bytes.
+#[test]
+fn an_animation_that_says_it_has_gigabytes_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.gif");
+    let mut bytes = gif(2);
+    // Width and height of the screen, behind the signature.
+    bytes[6..10].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(Content::of(&path), Content::Picture(ImageFormat::Gif));
+    let message = picture::read(&path).unwrap_err().to_string();
+    assert!(message.contains("bomb.gif") && message.contains("65535×65535"), "{message}");
+}
