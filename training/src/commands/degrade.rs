@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::degradation::{Degradation, DegradationParams, SHARES, Strength};
 use crate::jobs::conclusion::conclude;
-use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::files::{Job, Jobs};
+use crate::jobs::naming::Naming;
 use crate::jobs::progress;
 use crate::picture::contact_sheet::{Heading, Tile, contact_sheet};
 use crate::picture::{self, PictureError};
