@@ -21,7 +21,7 @@ const BATCH: usize = 8;
 const NATURALNESS: &str = "naturalness ↓";
 
 /// What pictures are measured by.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Measures {
     /// The statistics of clean pictures and the side of their patches in pixels.
     naturalness: Option<(Naturalness, u32)>,
