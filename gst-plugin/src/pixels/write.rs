@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Changes to a frame in place: corrections of faces, filled rectangles. A byte changes only where it must.
+//! Changes to a frame in place: corrections of faces, filled rectangles. A sample changes only where it must, at the depth that it has.
 
 use face_detect::{Correction, Region};
 use opencv::core::{MatTraitConst, MatTraitConstManual, Vec3f};
@@ -21,7 +21,7 @@ pub fn apply(frame: &mut FrameViewMut, corrections: &[Correction]) -> Result<(),
         .map(|correction| Ok((correction.region, delta_rows(frame, correction)?)))
         .collect::<Result<Vec<_>, FrameError>>()?;
     for (region, rows) in &prepared {
-        for index in 0..3 {
+        for index in 0..frame.layout().components.len() {
             add_to_component(frame, index, *region, rows);
         }
     }
@@ -47,6 +47,7 @@ fn delta_rows<'a>(frame: &FrameViewMut, correction: &'a Correction) -> Result<Ve
 fn add_to_component(frame: &mut FrameViewMut, index: usize, region: Region, delta: &[&[Vec3f]]) {
     let layout = frame.layout();
     let component = layout.components[index];
+    let quantum = layout.colour.quantum as f32;
     let weights = layout.colour.from_rgb[index].map(|weight| weight as f32);
     let (low, high) = layout.colour.nominal[index];
     let range = component.samples(region);
@@ -64,14 +65,25 @@ fn add_to_component(frame: &mut FrameViewMut, index: usize, region: Region, delt
         let start = row * stride + component.offset;
         for (column, sum) in (range.columns.0..).zip(&sums) {
             let count_x = pixels_of_sample(column, component.shift_x, layout.width);
-            let change = (sum / (count_x * count_y) as f32).round();
+            // In whole codes: bits below the code's (P010) stay as they are.
+            let change = (sum / (count_x * count_y) as f32 / quantum).round() * quantum;
             if change != 0.0 {
-                let byte = &mut plane[start + column * component.step];
-                let value = f32::from(*byte);
-                *byte = (value + change).clamp(value.min(low as f32), value.max(high as f32)) as u8;
+                let place = start + column * component.step;
+                let value = f32::from(sample(plane, place, component.bytes));
+                let sum = (value + change).clamp(value.min(low as f32), value.max(high as f32));
+                set_sample(plane, place, component.bytes, sum as u16);
             }
         }
     }
+}
+
+/// The sample at byte `place`.
+fn sample(plane: &[u8], place: usize, bytes: usize) -> u16 {
+    if bytes == 1 { plane[place].into() } else { u16::from_le_bytes([plane[place], plane[place + 1]]) }
+}
+
+fn set_sample(plane: &mut [u8], place: usize, bytes: usize, value: u16) {
+    plane[place..place + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
 }
 
 /// The rows of a region (counted from its top) that sample row `row` covers, and how many rows of the frame it covers.
@@ -97,12 +109,13 @@ pub fn fill(frame: &mut FrameViewMut, region: Region, rgb: [u8; 3]) {
     }
 }
 
-fn fill_component(frame: &mut FrameViewMut, component: &Component, region: Region, value: u8) {
+fn fill_component(frame: &mut FrameViewMut, component: &Component, region: Region, value: u16) {
     let range = component.samples(region);
     let (plane, stride) = frame.plane_mut(component.plane);
     for row in range.rows.0..range.rows.1 {
         for column in range.columns.0..range.columns.1 {
-            plane[row * stride + component.offset + column * component.step] = value;
+            let place = row * stride + component.offset + column * component.step;
+            set_sample(plane, place, component.bytes, value);
         }
     }
 }
