@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The 14 pixel formats, with odd sizes and padded rows: colour near the face changes, no other byte does, and every
+//! Every pixel format, with odd sizes and padded rows: colour near the face changes, no other byte does, and every
 //! format shows the same restored face.
 
 use facerestore_tests::{FACE, FORMATS, Frame, Picture, Rig, SKIN, bytes, model, negative};
-use gst_video::VideoFormat;
+use gst_video::{VideoFormat, VideoFormatInfo};
 
-fn is_rgb(format: VideoFormat) -> bool {
-    gst_video::VideoFormatInfo::from_format(format).is_rgb()
+/// RGB of 8 bits a channel, which nothing rounds.
+fn is_plain_rgb(format: VideoFormat) -> bool {
+    let info = VideoFormatInfo::from_format(format);
+    info.is_rgb() && info.depth()[0] == 8
+}
+
+fn is_grey(format: VideoFormat) -> bool {
+    VideoFormatInfo::from_format(format).is_gray()
 }
 
 #[test]
@@ -40,7 +46,7 @@ fn only_colour_bytes_near_the_face_change_and_strides_do_not_matter() {
             plain.psnr(&padded, FACE)
         );
     }
-    assert_eq!((rig.stat("restored-faces"), rig.stat("failures")), (42, 0));
+    assert_eq!((rig.stat("restored-faces"), rig.stat("failures")), (3 * FORMATS.len() as u64, 0));
 }
 
 #[test]
@@ -53,10 +59,11 @@ fn every_format_shows_the_same_restored_face() {
         let mut rig = Rig::frame_by_frame(&[("model", &model)]);
         let rgb = rig.restore(&Frame::new(&picture, VideoFormat::Rgb)).to_picture();
         let change = rgb.difference(&picture, SKIN);
-        for format in FORMATS {
+        // What a grey format shows is another picture; its arithmetic is measured in the unit tests.
+        for format in FORMATS.into_iter().filter(|format| !is_grey(*format)) {
             let frame = Frame::new(&picture, format);
             let restored = rig.restore(&frame).to_picture();
-            if is_rgb(format) {
+            if is_plain_rgb(format) {
                 assert!(restored == rgb, "{format:?} has other pixels than RGB");
                 continue;
             }
