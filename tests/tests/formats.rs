@@ -53,6 +53,8 @@ fn only_colour_bytes_near_the_face_change_and_strides_do_not_matter() {
 fn every_format_shows_the_same_restored_face() {
     let folder = tempfile::tempdir().unwrap();
     let picture = Picture::astronaut();
+    // What is as near to RGB as this cannot be told from it; deeper formats start without any error at all.
+    const NEAR: f64 = 43.0;
     // Half the chroma resolution alone separates a 4:2:0 frame from the RGB picture by 37 dB. The shipped model adds to
     // that 0.01 dB, the negative, which moves samples by up to 255 levels and doubles every error, 1.4 dB.
     for (model, most_loss) in [(model(), 0.5), (negative(folder.path()), 2.0)] {
@@ -73,7 +75,7 @@ fn every_format_shows_the_same_restored_face() {
                 "{format:?} is {before:.2} dB from RGB before, {after:.2} dB after; it changed by {shown:.3} levels, RGB by {change:.3}"
             );
             println!("{report}");
-            assert!(after > before - most_loss && (shown / change - 1.0).abs() < 0.1, "{report}");
+            assert!(after > (before - most_loss).min(NEAR) && (shown / change - 1.0).abs() < 0.1, "{report}");
         }
     }
 }
