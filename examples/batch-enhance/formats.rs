@@ -4,7 +4,6 @@
 
 use std::str::FromStr;
 
-use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFormatInfo};
 
 /// The formats of raw video that the inputs of `templates` take, in their order.

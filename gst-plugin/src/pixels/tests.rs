@@ -286,14 +286,19 @@ fn the_cells_of_every_format_are_the_brightness_of_the_picture() {
     let picture = photo(width, height);
     for info in infos(width, height) {
         let frame = TestFrame::convert(&picture, &info, 5);
-        // As the format stores brightness, and as BT.601 has it where it stores none.
+        // As the format stores brightness, in codes of 8 bits; as BT.601 has it where a pixel's colours lie side by side, and green
+        // where they lie in planes.
         let brightness = |pixel: &Vec3b| {
-            if info.is_rgb() {
-                let [red, green, blue] = pixel.0.map(f64::from);
-                (0.299 * red + 0.587 * green + 0.114 * blue).round() as u8
-            } else {
-                frame.layout.colour.stored(0, pixel.0)
-            }
+            let [red, green, blue] = pixel.0.map(f64::from);
+            let value = match (info.is_rgb(), info.n_planes()) {
+                (true, 1) => 0.299 * red + 0.587 * green + 0.114 * blue,
+                (true, _) => green,
+                (false, _) => {
+                    let colour = &frame.layout.colour;
+                    f64::from(colour.stored(0, pixel.0)) / colour.per_code_of_8_bits
+                }
+            };
+            value.round() as u8
         };
         let rows: Vec<Vec<u8>> = (0..height)
             .map(|row| picture.at_row::<Vec3b>(row).unwrap().iter().map(brightness).collect())
@@ -449,7 +454,7 @@ fn memory_or_corrections_that_do_not_fit_are_refused_before_a_byte_changes() {
     ));
     // Samples of two bytes at odd places.
     let layout = Layout::new(&VideoInfo::builder(VideoFormat::Gray16Le, 4, 2).build().unwrap());
-    let memory = vec![0; 32];
+    let memory = [0_u8; 32];
     let even = memory.as_ptr().addr() % 2;
     for (from, stride, fits) in [(even, 8, true), (even + 1, 8, false), (even, 9, false)] {
         let result = FrameView::from_planes(&layout, [&memory[from..], &[], &[], &[]], [stride, 0, 0, 0]);
