@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use restore_core::Shard;
 
 /// Restores the faces in many videos: sound, subtitles, container and timing stay as they are.
@@ -46,9 +46,32 @@ pub struct Batch {
     /// Where the JSON reports go, as NAME.json [default: beside the videos]
     #[arg(long, value_name = "DIR")]
     pub reports: Option<PathBuf>,
+    /// How each video is treated.
+    #[command(flatten)]
+    pub treatment: Treatment,
+}
+
+/// How a video is treated.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Treatment {
     /// Set a property of the element facerestore, for example strength=0.7; can be given several times
     #[arg(long = "property", value_name = "NAME=VALUE")]
     pub properties: Vec<Property>,
+    /// What becomes of interlaced video
+    #[arg(long, value_enum, default_value_t)]
+    pub deinterlace: Deinterlace,
+}
+
+/// What becomes of interlaced video. Film on video (telecine) is left alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Deinterlace {
+    /// H.264 keeps the fields and tells players their order; of a codec that cannot, each field becomes a picture
+    #[default]
+    Auto,
+    /// Each field becomes a picture: 25 frames of two fields a second become 50 frames
+    On,
+    /// The fields stay as they are, also where the codec cannot tell players of them
+    Off,
 }
 
 /// What a worker process does.
@@ -67,8 +90,8 @@ pub enum Worker {
         /// Its report
         report: PathBuf,
         /// As in a batch
-        #[arg(long = "property")]
-        properties: Vec<Property>,
+        #[command(flatten)]
+        treatment: Treatment,
     },
 }
 

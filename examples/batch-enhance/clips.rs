@@ -138,9 +138,11 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 mod tests {
     use super::*;
 
+    use crate::cli::Treatment;
+
     fn batch(input: &Path, output: &Path) -> Batch {
         let (input, output) = (input.to_owned(), output.to_owned());
-        Batch { input, output, jobs: 1, shard: None, reports: None, properties: vec![] }
+        Batch { input, output, jobs: 1, shard: None, reports: None, treatment: Treatment::default() }
     }
 
     #[test]

@@ -32,6 +32,19 @@ impl Encoder {
         self.caps.parse().expect("the table's caps are constant")
     }
 
+    /// The name of the element that encodes.
+    #[must_use]
+    pub fn factory(&self) -> &'static str {
+        self.line.split_whitespace().next().unwrap_or_default()
+    }
+
+    /// Whether it says which lines of a frame are of which field. x265's element hands whole frames to an encoder of fields,
+    /// and the others know none.
+    #[must_use]
+    pub fn tells_fields(&self) -> bool {
+        self.caps == "video/x-h264"
+    }
+
     /// Its launch line for a container that `reorders` frames, or does not.
     #[must_use]
     pub fn line(&self, reorders: bool) -> &'static str {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use gst::prelude::*;
 use tempfile::TempPath;
 
-use crate::cli::Property;
+use crate::cli::Treatment;
 use crate::clips::Clip;
 use crate::errors;
 use crate::graph::Graph;
@@ -29,12 +29,12 @@ const SHORT: gst::ClockTime = gst::ClockTime::from_seconds(1);
 /// When the file cannot be done, or `progress` says no; there is no output then.
 pub fn enhance(
     clip: &Clip,
-    properties: &[Property],
+    treatment: &Treatment,
     progress: impl Fn(gst::ClockTime) -> bool,
 ) -> Result<Report> {
     let start = Instant::now();
     let part = temporary(&clip.output)?;
-    let mut graph = Graph::build(&clip.input, &part, properties)?;
+    let mut graph = Graph::build(&clip.input, &part, treatment)?;
     let mut report = Report { input: clip.input.clone(), output: clip.output.clone(), ..Report::default() };
     let played = play(&graph, &mut report, progress);
     for chain in &graph.chains {

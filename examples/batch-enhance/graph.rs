@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result, ensure};
 use gst::prelude::*;
 
-use crate::chain::{Chain, unpack};
-use crate::cli::Property;
+use crate::chain::{Chain, Video, unpack};
+use crate::cli::Treatment;
 use crate::codec;
+use crate::colorimetry;
 use crate::container::{self, Container, holds};
 use crate::inventory::Inventory;
 use crate::report::{Fate, StreamReport};
@@ -40,7 +41,7 @@ impl Graph {
     ///
     /// # Errors
     /// When the input cannot be read or has no video, or its container cannot be written.
-    pub fn build(input: &Path, output: &Path, properties: &[Property]) -> Result<Self> {
+    pub fn build(input: &Path, output: &Path, treatment: &Treatment) -> Result<Self> {
         let container = Container::of(input)?;
         let pipeline = gst::Pipeline::new();
         let mut graph = Self {
@@ -54,7 +55,7 @@ impl Graph {
             position: Arc::default(),
             encoded: Arc::default(),
         };
-        let built = graph.connect(&container, input, output, properties);
+        let built = graph.connect(&container, input, output, treatment);
         if built.is_err() {
             graph.stop();
         }
@@ -66,7 +67,7 @@ impl Graph {
         container: &Container,
         input: &Path,
         output: &Path,
-        properties: &[Property],
+        treatment: &Treatment,
     ) -> Result<()> {
         let mut streams = source::open(&self.pipeline, input, container)?;
         self.duration = streams.iter().find_map(|stream| stream.pad.query_duration());
@@ -81,7 +82,7 @@ impl Graph {
         for stream in &streams {
             let kind = stream.caps.structure(0).map(|media| media.name().to_string()).unwrap_or_default();
             let fate = if is_video(&stream.caps) {
-                self.restore(stream, &muxer, container, properties)?
+                self.restore(stream, &muxer, container, treatment)?
             } else {
                 self.copy(stream, &muxer)?
             };
@@ -100,7 +101,7 @@ impl Graph {
         stream: &Stream,
         muxer: &gst::Element,
         container: &Container,
-        properties: &[Property],
+        treatment: &Treatment,
     ) -> Result<Fate> {
         let encoder = codec::encoder(&stream.caps, muxer).context(
             "its container can hold no video that can be encoded here: install GStreamer's plugins-ugly",
@@ -114,7 +115,9 @@ impl Graph {
         };
         let line = encoder.line(container.reorders);
         let number = self.streams.len();
-        let chain = Chain::build(&self.pipeline, &stream.caps, encoder, line, number, properties)?;
+        let full_range = colorimetry::of_container(&self.input, container, stream);
+        let video = Video { caps: &stream.caps, full_range, number };
+        let chain = Chain::build(&self.pipeline, video, encoder, line, treatment)?;
         stream.pad.link(&chain.input)?;
         self.follow(&chain.restorer)?;
         self.count_encoded(&chain.output);

@@ -13,6 +13,8 @@ mod container;
 mod ebml;
 mod enhance;
 mod errors;
+mod fields;
+mod formats;
 mod graph;
 mod inventory;
 mod master;
@@ -23,6 +25,7 @@ mod report;
 mod shard;
 mod source;
 mod sps;
+mod start;
 mod subtitles;
 mod worker;
 
@@ -78,7 +81,7 @@ fn run(batch: &Batch) -> Result<ExitCode> {
     let progress = Progress::new();
     let tally = std::thread::scope(|scope| {
         scope.spawn(|| progress.measure(&missing));
-        master.run(&missing, batch.jobs.into(), &batch.properties, &progress)
+        master.run(&missing, batch.jobs.into(), &batch.treatment, &progress)
     });
     progress.close();
     conclude(&tally, &missing, master.is_stopped())
@@ -105,6 +108,7 @@ fn check_properties(batch: &Batch) -> Result<()> {
     gstfacerestore::plugin_register_static()?;
     let element = gst::ElementFactory::make("facerestore").build()?;
     batch
+        .treatment
         .properties
         .iter()
         .try_for_each(|Property { name, value }| property::set_property(&element, name, value))

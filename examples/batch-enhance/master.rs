@@ -7,8 +7,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
-use crate::cli::Property;
+use crate::cli::Treatment;
 use crate::clips::Clip;
 use crate::enhance::remove_leftovers;
 use crate::progress::Progress;
@@ -36,7 +37,7 @@ pub struct Tally {
 
 impl Master {
     /// Does the `clips`, `jobs` at a time.
-    pub fn run(&self, clips: &[Clip], jobs: usize, properties: &[Property], progress: &Progress) -> Tally {
+    pub fn run(&self, clips: &[Clip], jobs: usize, treatment: &Treatment, progress: &Progress) -> Tally {
         let next = AtomicUsize::new(0);
         let tally = Mutex::new(Tally::default());
         std::thread::scope(|scope| {
@@ -46,7 +47,7 @@ impl Master {
                         if self.is_stopped() {
                             break;
                         }
-                        let outcome = self.one(clip, jobs, properties, progress);
+                        let outcome = self.one(clip, jobs, treatment, progress);
                         self.count(clip, outcome, progress, &mut tally.lock().unwrap());
                     }
                 });
@@ -92,9 +93,9 @@ impl Master {
     }
 
     /// Does one file; the last thing that its worker says.
-    fn one(&self, clip: &Clip, jobs: usize, properties: &[Property], progress: &Progress) -> Result<Event> {
+    fn one(&self, clip: &Clip, jobs: usize, treatment: &Treatment, progress: &Progress) -> Result<Event> {
         remove_leftovers(&clip.output)?;
-        let mut child = start(clip, jobs, properties)?;
+        let mut child = start(clip, jobs, treatment)?;
         let slot = self.hold(child.stdin.take());
         let stderr = child.stderr.take().context("the worker's standard error is a pipe")?;
         let complaints = std::thread::spawn(move || last_lines(stderr));
@@ -122,12 +123,15 @@ impl Master {
     }
 }
 
-fn start(clip: &Clip, jobs: usize, properties: &[Property]) -> Result<Child> {
+fn start(clip: &Clip, jobs: usize, treatment: &Treatment) -> Result<Child> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
     command.arg("enhance").args([&clip.input, &clip.output, &clip.report]);
-    for property in properties {
+    for property in &treatment.properties {
         command.arg("--property").arg(property.to_string());
+    }
+    if let Some(deinterlace) = treatment.deinterlace.to_possible_value() {
+        command.arg("--deinterlace").arg(deinterlace.get_name());
     }
     // The workers share the cores; a number that the user has set holds.
     if std::env::var_os("OMP_NUM_THREADS").is_none() {

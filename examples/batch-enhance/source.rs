@@ -29,6 +29,13 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// The number that its container has for it, where the demuxer tells.
+    #[must_use]
+    pub fn track(&self) -> Option<u32> {
+        // "…/002".
+        self.source.stream_id()?.rsplit('/').next()?.parse().ok()
+    }
+
     /// Lets the stream flow.
     pub fn release(&mut self) {
         self.block.take().into_iter().for_each(|block| self.pad.remove_probe(block));

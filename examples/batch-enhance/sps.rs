@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whether the samples of an H.264 or H.265 stream fill 0…255: its sequence parameter set, read down to the VUI.
+//! Range and colours of the samples of an H.264 or H.265 stream: its sequence parameter set, read down to the VUI.
 
 /// Profiles of H.264 whose parameter sets tell the chroma format (ITU-T H.264, 7.3.2.1.1).
 const CHROMA_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
@@ -8,10 +8,30 @@ const EXTENDED_SAR: u32 = 255;
 /// The type of a sequence parameter set among H.265's NAL units.
 const H265_SPS: u8 = 33;
 
-/// Whether a stream of `media_type` has full range, from the configuration record (`codec_data`) in its caps; None when it
-/// does not say so or cannot be read.
+/// What a bitstream says of its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// Whether they fill 0…255.
+    pub full_range: bool,
+    /// What they mean.
+    pub colours: Option<Colours>,
+}
+
+/// Code points of ITU-T H.273.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colours {
+    /// The primaries (table 2).
+    pub primaries: u8,
+    /// The transfer characteristics (table 3).
+    pub transfer: u8,
+    /// The matrix coefficients (table 4).
+    pub matrix: u8,
+}
+
+/// What a stream of `media_type` says of its samples in the configuration record (`codec_data`) in its caps; None when it says
+/// nothing or cannot be read.
 #[must_use]
-pub fn full_range(media_type: &str, configuration: &[u8]) -> Option<bool> {
+pub fn signal(media_type: &str, configuration: &[u8]) -> Option<Signal> {
     match media_type {
         "video/x-h264" => h264(first_of_avc(configuration)?),
         "video/x-h265" => h265(first_of_hevc(configuration)?),
@@ -52,7 +72,7 @@ fn split_unit(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// ITU-T H.264, 7.3.2.1.1.
-fn h264(unit: &[u8]) -> Option<bool> {
+fn h264(unit: &[u8]) -> Option<Signal> {
     let bits = &mut Bits::of_unit(unit);
     bits.skip(8)?;
     let profile = bits.take(8)?;
@@ -124,7 +144,7 @@ fn h264_picture_order(bits: &mut Bits) -> Option<()> {
 }
 
 /// ITU-T H.265, 7.3.2.2.1.
-fn h265(unit: &[u8]) -> Option<bool> {
+fn h265(unit: &[u8]) -> Option<Signal> {
     let bits = &mut Bits::of_unit(unit);
     bits.skip(16 + 4)?;
     let sub_layers = bits.take(3)?;
@@ -232,8 +252,8 @@ fn window(bits: &mut Bits) -> Option<()> {
     if bits.bit()? { bits.skip_exp_golomb(4) } else { Some(()) }
 }
 
-/// `video_full_range_flag`; both codecs' VUI begin alike (ITU-T H.264 and H.265, E.1.1 and E.2.1).
-fn vui(bits: &mut Bits) -> Option<bool> {
+/// `video_signal_type`; both codecs' VUI begin alike (ITU-T H.264 and H.265, E.1.1 and E.2.1).
+fn vui(bits: &mut Bits) -> Option<Signal> {
     if bits.bit()? && bits.take(8)? == EXTENDED_SAR {
         bits.skip(32)?;
     }
@@ -244,7 +264,14 @@ fn vui(bits: &mut Bits) -> Option<bool> {
         return None;
     }
     bits.skip(3)?;
-    bits.bit()
+    let full_range = bits.bit()?;
+    let colours = if bits.bit()? { Some(colours(bits)?) } else { None };
+    Some(Signal { full_range, colours })
+}
+
+fn colours(bits: &mut Bits) -> Option<Colours> {
+    let mut code = || u8::try_from(bits.take(8)?).ok();
+    Some(Colours { primaries: code()?, transfer: code()?, matrix: code()? })
 }
 
 /// The bits of a NAL unit; None past its end.
@@ -343,13 +370,16 @@ mod tests {
 
     #[test]
     fn the_range_of_encoders_parameter_sets_is_read() {
-        let of = |media_type, record| full_range(media_type, &bytes(record));
+        let of = |media_type, record| signal(media_type, &bytes(record)).map(|signal| signal.full_range);
         assert_eq!(of("video/x-h264", H264_FULL), Some(true));
         assert_eq!(of("video/x-h264", H264_LIMITED), Some(false));
         assert_eq!(of("video/x-h264", H264_RANGE_ALONE), Some(true));
         assert_eq!(of("video/x-h264", H264_SILENT), None);
         assert_eq!(of("video/x-h265", H265_FULL), Some(true));
         assert_eq!(of("video/x-h265", H265_LIMITED), Some(false));
+        let bt709 = Some(Colours { primaries: 1, transfer: 1, matrix: 1 });
+        assert_eq!(signal("video/x-h264", &bytes(H264_FULL)).unwrap().colours, bt709);
+        assert_eq!(signal("video/x-h264", &bytes(H264_RANGE_ALONE)).unwrap().colours, None);
     }
 
     #[test]
@@ -357,11 +387,11 @@ mod tests {
         for (media_type, record) in [("video/x-h264", H264_FULL), ("video/x-h265", H265_FULL)] {
             let record = bytes(record);
             for end in 0..36 {
-                assert_eq!(full_range(media_type, &record[..end]), None, "{media_type} cut to {end} bytes");
+                assert_eq!(signal(media_type, &record[..end]), None, "{media_type} cut to {end} bytes");
             }
-            assert_eq!(full_range(media_type, &[0; 64]), None);
+            assert_eq!(signal(media_type, &[0; 64]), None);
             // Nothing that it reads may stop the work, whatever it makes of it.
-            let _ = full_range(media_type, &[0xff; 64]);
+            let _ = signal(media_type, &[0xff; 64]);
         }
     }
 

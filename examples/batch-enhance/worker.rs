@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Property, Worker};
+use crate::cli::{Treatment, Worker};
 use crate::clips::Clip;
 use crate::enhance::enhance;
 use crate::report::Report;
@@ -51,13 +51,13 @@ pub fn run(worker: Worker) -> Result<ExitCode> {
     gst::init()?;
     match worker {
         Worker::Durations => durations(),
-        Worker::Enhance { input, output, report, properties } => {
-            one(&Clip { input, output, report }, &properties)
+        Worker::Enhance { input, output, report, treatment } => {
+            one(&Clip { input, output, report }, &treatment)
         }
     }
 }
 
-fn one(clip: &Clip, properties: &[Property]) -> Result<ExitCode> {
+fn one(clip: &Clip, treatment: &Treatment) -> Result<ExitCode> {
     gstfacerestore::plugin_register_static()?;
     let alone = Arc::new(AtomicBool::new(false));
     let master_gone = alone.clone();
@@ -72,7 +72,7 @@ fn one(clip: &Clip, properties: &[Property]) -> Result<ExitCode> {
         let told = say(&Event::Position { seconds: position.nseconds() as f64 / 1e9 });
         told.is_ok() && !alone.load(Ordering::Relaxed)
     };
-    let result = enhance(clip, properties, progress);
+    let result = enhance(clip, treatment, progress);
     let success = result.is_ok();
     say(&match result {
         Ok(report) => Event::Done(Box::new(report)),

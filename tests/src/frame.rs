@@ -10,7 +10,7 @@ use gst_video::{
 use crate::Picture;
 
 /// The formats that the element takes.
-pub const FORMATS: [VideoFormat; 14] = [
+pub const FORMATS: [VideoFormat; 43] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -25,6 +25,35 @@ pub const FORMATS: [VideoFormat; 14] = [
     VideoFormat::Yv12,
     VideoFormat::Nv12,
     VideoFormat::Nv21,
+    VideoFormat::A420,
+    VideoFormat::Y42b,
+    VideoFormat::Yuy2,
+    VideoFormat::Uyvy,
+    VideoFormat::Yvyu,
+    VideoFormat::Vyuy,
+    VideoFormat::Nv16,
+    VideoFormat::Nv61,
+    VideoFormat::Y41b,
+    VideoFormat::Y444,
+    VideoFormat::Nv24,
+    VideoFormat::Ayuv,
+    VideoFormat::Gbr,
+    VideoFormat::Gbra,
+    VideoFormat::Gray8,
+    VideoFormat::I42010le,
+    VideoFormat::P01010le,
+    VideoFormat::I42210le,
+    VideoFormat::Y44410le,
+    VideoFormat::Gbr10le,
+    VideoFormat::A42010le,
+    VideoFormat::A42210le,
+    VideoFormat::A44410le,
+    VideoFormat::Gbra10le,
+    VideoFormat::I42012le,
+    VideoFormat::I42212le,
+    VideoFormat::Y44412le,
+    VideoFormat::Gbr12le,
+    VideoFormat::Gray16Le,
 ];
 
 /// A frame in memory of our own. Bytes that hold no colour (alpha, padding) carry a pattern that no element would
@@ -51,13 +80,19 @@ impl Frame {
     #[must_use]
     pub fn padded(picture: &Picture, format: VideoFormat, padding: usize) -> Self {
         let info = info(picture, format);
-        let (mut offsets, mut strides, mut size) = (Vec::new(), Vec::new(), padding);
+        let (mut offsets, mut strides, mut size) =
+            (Vec::new(), Vec::new(), padding * bytes_of_samples(&info));
+        // Samples of two bytes lie at even places.
+        let padding = padding * bytes_of_samples(&info);
         for plane in 0..info.n_planes() {
-            let component = (0..3).find(|&index| info.comp_plane(index) == plane).unwrap();
-            let row = info.comp_width(component) as usize * info.comp_pstride(component) as usize;
+            let within = || (0..info.n_components() as u8).filter(|&index| info.comp_plane(index) == plane);
+            let row =
+                within().map(|index| info.comp_width(index) as usize * info.comp_pstride(index) as usize);
+            let stride = row.max().unwrap() + padding;
+            let rows = within().map(|index| info.comp_height(index) as usize).max().unwrap();
             offsets.push(size);
-            strides.push(row + padding);
-            size += (row + padding) * info.comp_height(component) as usize + padding;
+            strides.push(stride);
+            size += stride * rows + padding;
         }
         Self::filled(picture, offsets, strides, size, info)
     }
@@ -78,7 +113,7 @@ impl Frame {
             info: info.clone(),
         };
         let mut frame = Self { info, offsets, strides, bytes };
-        for component in 0..3 {
+        for component in 0..frame.components() {
             let from = source.samples(component, source.whole());
             for (from, to) in from.zip(frame.samples(component, frame.whole())) {
                 frame.bytes[to] = source.bytes[from];
@@ -141,7 +176,7 @@ impl Frame {
     #[must_use]
     pub fn changes(&self, other: &Self, area: Region) -> (usize, usize) {
         let mut colour = vec![false; self.bytes.len()];
-        for index in (0..3).flat_map(|component| self.samples(component, area)) {
+        for index in (0..self.components()).flat_map(|component| self.samples(component, area)) {
             colour[index] = true;
         }
         let changed = |inside: bool| {
@@ -162,7 +197,12 @@ impl Frame {
         Region { x: 0, y: 0, width: self.info.width() as i32, height: self.info.height() as i32 }
     }
 
-    /// Indices of the bytes that hold a colour component (0 to 2) of the pixels of `area`.
+    /// How many components hold colour: those before alpha.
+    fn components(&self) -> u8 {
+        if self.info.format_info().is_gray() { 1 } else { 3 }
+    }
+
+    /// Indices of the bytes that hold a colour component of the pixels of `area`.
     fn samples(&self, component: u8, area: Region) -> impl Iterator<Item = usize> + use<> {
         let area = self.clipped(area);
         let (format, index) = (self.info.format_info(), usize::from(component));
@@ -174,8 +214,14 @@ impl Frame {
         let plane = format.plane()[index] as usize;
         let start = self.offsets[plane] + format.poffset()[index] as usize;
         let (stride, step) = (self.strides[plane], format.pixel_stride()[index] as usize);
+        let bytes = bytes_of_samples(&self.info);
         rows.flat_map(move |row| columns.clone().map(move |column| start + row * stride + column * step))
+            .flat_map(move |first| first..first + bytes)
     }
+}
+
+fn bytes_of_samples(info: &VideoInfo) -> usize {
+    if info.format_info().depth()[0] > 8 { 2 } else { 1 }
 }
 
 fn info(picture: &Picture, format: VideoFormat) -> VideoInfo {

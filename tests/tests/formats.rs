@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The 14 pixel formats, with odd sizes and padded rows: colour near the face changes, no other byte does, and every
+//! Every pixel format, with odd sizes and padded rows: colour near the face changes, no other byte does, and every
 //! format shows the same restored face.
 
 use facerestore_tests::{FACE, FORMATS, Frame, Picture, Rig, SKIN, bytes, model, negative};
-use gst_video::VideoFormat;
+use gst_video::{VideoFormat, VideoFormatInfo};
 
-fn is_rgb(format: VideoFormat) -> bool {
-    gst_video::VideoFormatInfo::from_format(format).is_rgb()
+/// RGB of 8 bits a channel, which nothing rounds.
+fn is_plain_rgb(format: VideoFormat) -> bool {
+    let info = VideoFormatInfo::from_format(format);
+    info.is_rgb() && info.depth()[0] == 8
+}
+
+fn is_grey(format: VideoFormat) -> bool {
+    VideoFormatInfo::from_format(format).is_gray()
 }
 
 #[test]
@@ -40,23 +46,26 @@ fn only_colour_bytes_near_the_face_change_and_strides_do_not_matter() {
             plain.psnr(&padded, FACE)
         );
     }
-    assert_eq!((rig.stat("restored-faces"), rig.stat("failures")), (42, 0));
+    assert_eq!((rig.stat("restored-faces"), rig.stat("failures")), (3 * FORMATS.len() as u64, 0));
 }
 
 #[test]
 fn every_format_shows_the_same_restored_face() {
     let folder = tempfile::tempdir().unwrap();
     let picture = Picture::astronaut();
+    // What is as near to RGB as this cannot be told from it; deeper formats start without any error at all.
+    const NEAR: f64 = 43.0;
     // Half the chroma resolution alone separates a 4:2:0 frame from the RGB picture by 37 dB. The shipped model adds to
     // that 0.01 dB, the negative, which moves samples by up to 255 levels and doubles every error, 1.4 dB.
     for (model, most_loss) in [(model(), 0.5), (negative(folder.path()), 2.0)] {
         let mut rig = Rig::frame_by_frame(&[("model", &model)]);
         let rgb = rig.restore(&Frame::new(&picture, VideoFormat::Rgb)).to_picture();
         let change = rgb.difference(&picture, SKIN);
-        for format in FORMATS {
+        // What a grey format shows is another picture; its arithmetic is measured in the unit tests.
+        for format in FORMATS.into_iter().filter(|format| !is_grey(*format)) {
             let frame = Frame::new(&picture, format);
             let restored = rig.restore(&frame).to_picture();
-            if is_rgb(format) {
+            if is_plain_rgb(format) {
                 assert!(restored == rgb, "{format:?} has other pixels than RGB");
                 continue;
             }
@@ -66,7 +75,7 @@ fn every_format_shows_the_same_restored_face() {
                 "{format:?} is {before:.2} dB from RGB before, {after:.2} dB after; it changed by {shown:.3} levels, RGB by {change:.3}"
             );
             println!("{report}");
-            assert!(after > before - most_loss && (shown / change - 1.0).abs() < 0.1, "{report}");
+            assert!(after > (before - most_loss).min(NEAR) && (shown / change - 1.0).abs() < 0.1, "{report}");
         }
     }
 }

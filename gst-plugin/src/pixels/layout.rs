@@ -6,8 +6,9 @@ use gst_video::{VideoFormat, VideoInfo};
 
 use super::Colour;
 
-/// The formats that the element takes: 8-bit RGB of any order, and 8-bit 4:2:0.
-pub const FORMATS: [VideoFormat; 14] = [
+/// The formats that the element takes: those of GStreamer's table whose samples are whole bytes or pairs of bytes of this
+/// machine's order, in rows. The rest (tiles, samples across bytes, palettes) is converted without loss by `videoconvert`.
+pub const FORMATS: [VideoFormat; 43] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -22,6 +23,35 @@ pub const FORMATS: [VideoFormat; 14] = [
     VideoFormat::Yv12,
     VideoFormat::Nv12,
     VideoFormat::Nv21,
+    VideoFormat::A420,
+    VideoFormat::Y42b,
+    VideoFormat::Yuy2,
+    VideoFormat::Uyvy,
+    VideoFormat::Yvyu,
+    VideoFormat::Vyuy,
+    VideoFormat::Nv16,
+    VideoFormat::Nv61,
+    VideoFormat::Y41b,
+    VideoFormat::Y444,
+    VideoFormat::Nv24,
+    VideoFormat::Ayuv,
+    VideoFormat::Gbr,
+    VideoFormat::Gbra,
+    VideoFormat::Gray8,
+    VideoFormat::I42010le,
+    VideoFormat::P01010le,
+    VideoFormat::I42210le,
+    VideoFormat::Y44410le,
+    VideoFormat::Gbr10le,
+    VideoFormat::A42010le,
+    VideoFormat::A42210le,
+    VideoFormat::A44410le,
+    VideoFormat::Gbra10le,
+    VideoFormat::I42012le,
+    VideoFormat::I42212le,
+    VideoFormat::Y44412le,
+    VideoFormat::Gbr12le,
+    VideoFormat::Gray16Le,
 ];
 
 /// Where one colour component (R, G, B or Y', Cb, Cr) lies. Alpha and padding are no components, so that
@@ -34,6 +64,8 @@ pub struct Component {
     pub offset: usize,
     /// Bytes from a sample to the next in a row.
     pub step: usize,
+    /// Bytes of a sample: 1, or 2 for more than 8 bits.
+    pub bytes: usize,
     /// log2 of how many pixels a sample covers horizontally.
     pub shift_x: u32,
     /// log2 of how many pixels a sample covers vertically.
@@ -63,6 +95,12 @@ pub enum Field {
 }
 
 impl Component {
+    /// Bytes of a row, what lies between its samples included.
+    #[must_use]
+    pub fn row(&self) -> usize {
+        self.columns * self.step
+    }
+
     /// A sample covers more than a pixel.
     #[must_use]
     pub fn is_subsampled(&self) -> bool {
@@ -85,14 +123,14 @@ impl Component {
 }
 
 /// Size and sample layout of the frames of one caps.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Frame width in pixels.
     pub width: usize,
     /// Frame height in pixels.
     pub height: usize,
-    /// R, G, B or Y', Cb, Cr.
-    pub components: [Component; 3],
+    /// R, G, B; Y', Cb, Cr; or Y' alone.
+    pub components: Vec<Component>,
     /// What the components mean.
     pub colour: Colour,
 }
@@ -106,6 +144,7 @@ impl Layout {
             plane: format.plane()[index] as usize,
             offset: format.poffset()[index] as usize,
             step: format.pixel_stride()[index] as usize,
+            bytes: if format.depth()[index] > 8 { 2 } else { 1 },
             shift_x: format.w_sub()[index],
             shift_y: format.h_sub()[index],
             columns: info.comp_width(index as u8) as usize,
@@ -114,7 +153,7 @@ impl Layout {
         Self {
             width: info.width() as usize,
             height: info.height() as usize,
-            components: [component(0), component(1), component(2)],
+            components: (0..if format.is_gray() { 1 } else { 3 }).map(component).collect(),
             colour: Colour::new(info),
         }
     }
@@ -131,8 +170,8 @@ impl Layout {
             };
             (rows > 0).then_some(Component { shift_y: component.shift_y + 1, rows, ..*component })
         };
-        let [first, second, third] = self.components.each_ref().map(component);
-        Some(Self { components: [first?, second?, third?], ..*self })
+        let components = self.components.iter().map(component).collect::<Option<_>>()?;
+        Some(Self { components, ..*self })
     }
 
     /// Width and height of the frame in pixels.

@@ -4,7 +4,9 @@
 use face_detect::{Cells, Region};
 use face_restore::FramePixels;
 use opencv::boxed_ref::BoxedRef;
-use opencv::core::{BORDER_REPLICATE, CV_8UC, Mat, MatTraitConst, Rect, Scalar, Size, ToInputArray};
+use opencv::core::{
+    BORDER_REPLICATE, CV_8U, CV_16U, CV_MAKETYPE, Mat, MatTraitConst, Rect, Scalar, Size, ToInputArray,
+};
 use opencv::imgproc;
 
 use super::{ChannelOrder, Component, FrameView};
@@ -39,13 +41,9 @@ impl FramePixels for FrameView<'_> {
 /// # Errors
 /// OpenCV's; `region` must lie within the frame.
 pub fn region_rgb(frame: &FrameView, region: Region) -> opencv::Result<Mat> {
-    let [first, second, third] = frame.layout().components;
-    let stored = [
-        full_resolution(frame, &first, region)?,
-        full_resolution(frame, &second, region)?,
-        full_resolution(frame, &third, region)?,
-    ];
-    frame.layout().colour.join(stored, ChannelOrder::Rgb)
+    let components = frame.layout().components.iter();
+    let stored = components.map(|component| full_resolution(frame, component, region));
+    frame.layout().colour.join(stored.collect::<opencv::Result<_>>()?, ChannelOrder::Rgb)
 }
 
 /// The whole frame shrunk to `width`×`height` pixels as CV_8UC3, BGR. The planes are shrunk as they are stored and
@@ -55,15 +53,20 @@ pub fn region_rgb(frame: &FrameView, region: Region) -> opencv::Result<Mat> {
 /// OpenCV's.
 pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> opencv::Result<Mat> {
     let size = Size::new(width as i32, height as i32);
-    let mut planes: [Option<Mat>; gst_video::VIDEO_MAX_PLANES] = Default::default();
-    let mut stored = <[Mat; 3]>::default();
-    for (component, channel) in frame.layout().components.iter().zip(&mut stored) {
-        let slot = &mut planes[component.plane];
-        let plane = match slot {
-            Some(plane) => plane,
-            None => slot.insert(resized(&plane_mat(frame, component)?, size)?),
+    // Brightness and chroma of packed 4:2:2 lie in one plane, with steps of their own.
+    let mut shrunk: Vec<(usize, usize, Mat)> = Vec::new();
+    let mut stored = Vec::new();
+    for component in &frame.layout().components {
+        let key = (component.plane, component.step);
+        let known = shrunk.iter().position(|(plane, step, _)| (*plane, *step) == key);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                shrunk.push((key.0, key.1, resized(&plane_mat(frame, component)?, size)?));
+                shrunk.len() - 1
+            }
         };
-        opencv::core::extract_channel(plane, channel, component.offset as i32)?;
+        stored.push(channel(&shrunk[index].2, component)?);
     }
     frame.layout().colour.join(stored, ChannelOrder::Bgr)
 }
@@ -74,33 +77,49 @@ pub fn shrunk_bgr(frame: &FrameView, width: u32, height: u32) -> opencv::Result<
 /// # Errors
 /// OpenCV's.
 pub fn shrunk_grey(frame: &FrameView, width: u32, height: u32) -> opencv::Result<Mat> {
-    let [first, ..] = &frame.layout().components;
-    if frame.layout().colour.stores_rgb() {
-        let mut grey = Mat::default();
+    let colour = &frame.layout().colour;
+    let mut grey = Mat::default();
+    if colour.stores_rgb() {
         imgproc::cvt_color_def(&shrunk_bgr(frame, width, height)?, &mut grey, imgproc::COLOR_BGR2GRAY)?;
         return Ok(grey);
     }
-    resized(&plane_mat(frame, first)?, Size::new(width as i32, height as i32))
+    let brightness = &frame.layout().components[0];
+    let small = resized(&plane_mat(frame, brightness)?, Size::new(width as i32, height as i32))?;
+    let small = channel(&small, brightness)?;
+    if brightness.bytes == 1 {
+        return Ok(small);
+    }
+    small.convert_to(&mut grey, CV_8U, 1.0 / colour.per_code_of_8_bits, 0.0)?;
+    Ok(grey)
 }
 
-/// The brightness of the frame's cells: of Y'CbCr formats the plane Y' alone is read.
+/// The samples of `component` out of a picture with all that is in its plane.
+fn channel(plane: &(impl MatTraitConst + ToInputArray), component: &Component) -> opencv::Result<Mat> {
+    let mut channel = Mat::default();
+    opencv::core::extract_channel(plane, &mut channel, (component.offset / component.bytes) as i32)?;
+    Ok(channel)
+}
+
+/// The brightness of the frame's cells, in codes of 8 bits: of Y'CbCr formats the plane Y' alone is read, of RGB ones the plane with green,
+/// which of packed ones is all there is.
 fn cells(frame: &FrameView) -> Cells {
     let layout = frame.layout();
-    let [first, ..] = &layout.components;
-    // One weight a byte of a sample; all components of RGB formats lie in one plane.
-    let mut weights = vec![0.0; first.step];
-    if layout.colour.stores_rgb() {
-        for (component, share) in layout.components.iter().zip(LUMA) {
-            weights[component.offset] = share;
+    let shares: &[f32] = if layout.colour.stores_rgb() { &LUMA } else { &[1.0] };
+    let brightest = &layout.components[shares.len() / 2];
+    let read = || layout.components.iter().zip(shares).filter(|(part, _)| part.plane == brightest.plane);
+    let scale = 1.0 / (read().map(|(_, share)| share).sum::<f32>() * layout.colour.per_code_of_8_bits as f32);
+    // One weight for each byte of a sample.
+    let mut weights = vec![0.0; brightest.step];
+    for (component, share) in read() {
+        for (byte, value) in [1.0, 256.0].into_iter().take(component.bytes).enumerate() {
+            weights[component.offset + byte] = share * value * scale;
         }
-    } else {
-        weights[first.offset] = 1.0;
     }
-    let (bytes, stride) = frame.plane(first.plane);
-    let length = first.columns * first.step;
+    let (bytes, stride) = frame.plane(brightest.plane);
+    let length = brightest.row();
     // The last row may end with its last sample, less of the bytes that pad one: it is no loss.
     let whole = |row: usize| bytes.get(row * stride..row * stride + length);
-    let rows: Vec<&[u8]> = (0..first.rows).map_while(whole).collect();
+    let rows: Vec<&[u8]> = (0..brightest.rows).map_while(whole).collect();
     Cells::of(&rows, &weights, layout.size())
 }
 
@@ -125,8 +144,7 @@ fn full_resolution(frame: &FrameView, component: &Component, region: Region) -> 
     let bottom = (range.rows.1 + margin).min(component.rows);
     let samples =
         Mat::roi(&plane, Rect::new(left as i32, top as i32, (right - left) as i32, (bottom - top) as i32))?;
-    let mut channel = Mat::default();
-    opencv::core::extract_channel(&samples, &mut channel, component.offset as i32)?;
+    let channel = channel(&samples, component)?;
     if !component.is_subsampled() {
         return Ok(channel);
     }
@@ -153,13 +171,15 @@ fn full_resolution(frame: &FrameView, component: &Component, region: Region) -> 
 /// The plane that holds `component`, all its channels, without a copy.
 fn plane_mat<'a>(frame: &FrameView<'a>, component: &Component) -> opencv::Result<BoxedRef<'a, Mat>> {
     let (bytes, stride) = frame.plane(component.plane);
-    // SAFETY: FrameView has checked that each of the `rows` rows of `columns` samples lies within `bytes`; the
-    // returned reference carries the lifetime of `bytes` and only allows reading.
+    let (depth, samples) =
+        if component.bytes == 1 { (CV_8U, component.step) } else { (CV_16U, component.step / 2) };
+    // SAFETY: FrameView has checked that each of the `rows` rows of `columns` steps lies within `bytes`, aligned to its
+    // samples; the returned reference carries the lifetime of `bytes` and only allows reading.
     let mat = unsafe {
         Mat::new_rows_cols_with_data_unsafe(
             component.rows as i32,
             component.columns as i32,
-            CV_8UC(component.step as i32),
+            CV_MAKETYPE(depth, samples as i32),
             bytes.as_ptr().cast_mut().cast(),
             stride,
         )?

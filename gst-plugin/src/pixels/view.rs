@@ -42,7 +42,7 @@ impl<'a> FrameView<'a> {
         planes: [&'a [u8]; PLANES],
         strides: [usize; PLANES],
     ) -> Result<Self, FrameError> {
-        check(layout, planes.map(<[u8]>::len), strides)?;
+        check(layout, planes, strides)?;
         Ok(Self { layout, planes, strides })
     }
 
@@ -93,7 +93,7 @@ impl<'a> FrameViewMut<'a> {
         planes: [&'a mut [u8]; PLANES],
         strides: [usize; PLANES],
     ) -> Result<Self, FrameError> {
-        check(layout, planes.each_ref().map(|plane| plane.len()), strides)?;
+        check(layout, planes.each_ref().map(|plane| &**plane), strides)?;
         Ok(Self { layout, planes, strides })
     }
 
@@ -140,16 +140,22 @@ fn strides(strides: &[i32]) -> Result<[usize; PLANES], FrameError> {
     Ok(result)
 }
 
-fn check(layout: &Layout, lengths: [usize; PLANES], strides: [usize; PLANES]) -> Result<(), FrameError> {
+fn check(layout: &Layout, planes: [&[u8]; PLANES], strides: [usize; PLANES]) -> Result<(), FrameError> {
     for component in &layout.components {
-        let (length, stride) = (lengths[component.plane], strides[component.plane]);
-        let row = component.offset + (component.columns - 1) * component.step + 1;
+        let (plane, stride) = (planes[component.plane], strides[component.plane]);
+        let (row, length) = (component.row(), plane.len());
         // A stride is whatever the one who made the buffer wrote.
         let needed = (component.rows - 1).saturating_mul(stride).saturating_add(row);
         if row > stride || needed > length {
             return Err(FrameError::Layout(format!(
                 "plane {} of a {}×{} frame holds {length} bytes with stride {stride}, but {needed} bytes in rows of {row} are needed",
                 component.plane, layout.width, layout.height
+            )));
+        }
+        if stride % component.bytes != 0 || plane.as_ptr().addr() % component.bytes != 0 {
+            return Err(FrameError::Layout(format!(
+                "samples of {} bytes in plane {} (stride {stride}) lie across the words of memory",
+                component.bytes, component.plane
             )));
         }
     }

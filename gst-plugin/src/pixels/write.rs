@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Changes to a frame in place: corrections of faces, filled rectangles. A byte changes only where it must.
+//! Changes to a frame in place: corrections of faces, filled rectangles. A sample changes only where it must, at the depth that it has.
 
 use face_detect::{Correction, Region};
 use multiversion::multiversion;
@@ -22,7 +22,7 @@ pub fn apply(frame: &mut FrameViewMut, corrections: &[Correction]) -> Result<(),
         .map(|correction| Ok((correction.region, delta_rows(frame, correction)?)))
         .collect::<Result<Vec<_>, FrameError>>()?;
     for (region, rows) in &prepared {
-        for index in 0..3 {
+        for index in 0..frame.layout().components.len() {
             add_to_component(frame, index, *region, rows);
         }
     }
@@ -48,6 +48,7 @@ fn delta_rows<'a>(frame: &FrameViewMut, correction: &'a Correction) -> Result<Ve
 fn add_to_component(frame: &mut FrameViewMut, index: usize, region: Region, delta: &[&[Vec3f]]) {
     let layout = frame.layout();
     let component = layout.components[index];
+    let quantum = layout.colour.quantum as f32;
     let weights = layout.colour.from_rgb[index].map(|weight| weight as f32);
     let (low, high) = layout.colour.nominal[index];
     let range = component.samples(region);
@@ -66,11 +67,18 @@ fn add_to_component(frame: &mut FrameViewMut, index: usize, region: Region, delt
             gather(&changes, region.x as usize, component.shift_x, &mut sums);
         }
         let first = row * stride + component.offset + range.columns.0 * component.step;
-        let bytes = &mut plane[first..=first + last * component.step];
+        let bytes = &mut plane[first..first + last * component.step + component.bytes];
         let nominal = (low as f32, high as f32);
-        add_rounded(bytes, component.step, &sums[..last], (inner * count_y) as f32, nominal);
-        let bytes = &mut bytes[last * component.step..];
-        add_rounded(bytes, component.step, &sums[last..], (end * count_y) as f32, nominal);
+        let add = |bytes: &mut [u8], sums: &[f32], count: usize| {
+            let count = (count * count_y) as f32;
+            if component.bytes == 1 {
+                add_rounded(bytes, component.step, sums, count, nominal);
+            } else {
+                add_to_pairs(bytes, component.step, sums, count, nominal, quantum);
+            }
+        };
+        add(bytes, &sums[..last], inner);
+        add(&mut bytes[last * component.step..], &sums[last..], end);
     }
 }
 
@@ -111,6 +119,23 @@ fn add_rounded(bytes: &mut [u8], step: usize, sums: &[f32], count: f32, nominal:
     }
 }
 
+fn set_sample(plane: &mut [u8], place: usize, bytes: usize, value: u16) {
+    plane[place..place + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
+}
+
+/// [`add_rounded`] for samples of two bytes, in whole codes of `quantum`: bits below the code's (P010) stay as they are.
+fn add_to_pairs(bytes: &mut [u8], step: usize, sums: &[f32], count: f32, nominal: (f32, f32), quantum: f32) {
+    let (low, high) = nominal;
+    for (pair, sum) in bytes.chunks_mut(step).zip(sums) {
+        let change = (sum / count / quantum).round() * quantum;
+        if change != 0.0 {
+            let value = f32::from(u16::from_le_bytes([pair[0], pair[1]]));
+            let sum = (value + change).clamp(value.min(low), value.max(high));
+            pair[..2].copy_from_slice(&(sum as u16).to_le_bytes());
+        }
+    }
+}
+
 /// The rows of a region (counted from its top) that sample row `row` covers, and how many rows of the frame it covers.
 fn covered(row: usize, shift: u32, height: usize, top: i32, rows: i32) -> (std::ops::Range<usize>, usize) {
     let count = pixels_of_sample(row, shift, height);
@@ -134,12 +159,13 @@ pub fn fill(frame: &mut FrameViewMut, region: Region, rgb: [u8; 3]) {
     }
 }
 
-fn fill_component(frame: &mut FrameViewMut, component: &Component, region: Region, value: u8) {
+fn fill_component(frame: &mut FrameViewMut, component: &Component, region: Region, value: u16) {
     let range = component.samples(region);
     let (plane, stride) = frame.plane_mut(component.plane);
     for row in range.rows.0..range.rows.1 {
         for column in range.columns.0..range.columns.1 {
-            plane[row * stride + component.offset + column * component.step] = value;
+            let place = row * stride + component.offset + column * component.step;
+            set_sample(plane, place, component.bytes, value);
         }
     }
 }

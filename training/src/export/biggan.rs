@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::ExportError;
 use super::source::Source;
-use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::files::{Job, Jobs};
 use crate::jobs::in_parallel;
+use crate::jobs::naming::Naming;
 use crate::picture::{self, PictureError};
 
 /// Pictures that are read at once.

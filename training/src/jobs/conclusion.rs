@@ -46,7 +46,7 @@ fn counted(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::Naming;
+    use super::super::naming::Naming;
     use super::*;
 
     /// A batch is read whole when one of its results is missing, so pictures may fail whose results are there.

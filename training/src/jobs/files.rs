@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a command over many pictures reads and writes.
 
-use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use restore_core::Shard;
 
+use super::naming::{Named, Naming};
 use super::reason;
-use crate::picture::{self, Content, Listing, PictureError, PictureFile};
+use crate::picture::{self, Listing, PictureError};
 
 /// Inputs and outputs that do not fit together, or a file that cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -87,16 +87,6 @@ pub struct Several {
     pub what: &'static str,
 }
 
-/// How results are named. Where that would be one name for two pictures, one of them gets `.png` behind its own ending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Naming {
-    /// As their pictures, with the ending `.png`: what is looked up again by the name without its ending.
-    Png,
-    /// As their pictures; those of formats that are not written here are PNG files, with `.png` behind the ending. The formats
-    /// follow from the contents.
-    Same,
-}
-
 /// The jobs of a command.
 #[derive(Debug, Default)]
 pub struct Jobs {
@@ -150,11 +140,8 @@ impl Jobs {
             return Err(FilesError::Empty { folder: input.to_owned(), unreadable });
         }
         ensure_apart(source, output, folder)?;
-        let (named, several) = match naming {
-            Naming::Png => (names_of_png(files.pictures), Vec::new()),
-            Naming::Same => names_by_content(source, files.pictures),
-        };
-        let jobs = name_apart(named).into_iter().map(|(file, result)| Job {
+        let Named { results, several } = naming.results(source, files.pictures);
+        let jobs = results.into_iter().map(|(file, result)| Job {
             input: source.join(&file),
             name: picture::name(&file),
             copy: output.join(if naming == Naming::Same { &file } else { &result }),
@@ -231,53 +218,6 @@ impl Jobs {
 /// Every `shard`th of `items`.
 fn part<T>(items: Vec<T>, shard: Shard) -> Vec<T> {
     items.into_iter().enumerate().filter(|&(index, _)| shard.holds(index)).map(|(_, item)| item).collect()
-}
-
-/// The files, each with its result's name where it is the only one that could have that.
-type Named = Vec<(PathBuf, Option<PathBuf>)>;
-
-/// Names with the ending `.png`.
-fn names_of_png(files: Vec<PathBuf>) -> Named {
-    let mut stems: HashMap<PathBuf, usize> = HashMap::with_capacity(files.len());
-    for file in &files {
-        *stems.entry(file.with_extension("")).or_default() += 1;
-    }
-    let alone = |file: &Path| stems.get(&file.with_extension("")) == Some(&1);
-    let named = |file: PathBuf| {
-        let result = alone(&file).then(|| file.with_extension("png"));
-        (file, result)
-    };
-    files.into_iter().map(named).collect()
-}
-
-/// Names by the contents of the files in `source`, and the files of several pictures. A file that cannot be read has no result.
-fn names_by_content(source: &Path, files: Vec<PathBuf>) -> (Named, Vec<(PathBuf, &'static str)>) {
-    let (mut named, mut several) = (Vec::with_capacity(files.len()), Vec::new());
-    for file in files {
-        match Content::of(&source.join(&file)) {
-            Content::Several(_, what) => several.push((file, what)),
-            Content::Picture(format) if !PictureFile::keeps(format) => named.push((file, None)),
-            Content::Picture(_) | Content::Unreadable(_) => named.push((file.clone(), Some(file))),
-        }
-    }
-    (named, several)
-}
-
-/// Gives names to the files that have none yet, so that no two have the same.
-fn name_apart(named: Named) -> Vec<(PathBuf, PathBuf)> {
-    let mut taken: HashSet<PathBuf> = named.iter().filter_map(|(_, result)| result.clone()).collect();
-    let mut free = |file: &Path| {
-        let mut name = picture::with_png(file);
-        while !taken.insert(name.clone()) {
-            name = picture::with_png(&name);
-        }
-        name
-    };
-    let name = |(file, result): (PathBuf, Option<PathBuf>)| {
-        let result = result.unwrap_or_else(|| free(&file));
-        (file, result)
-    };
-    named.into_iter().map(name).collect()
 }
 
 /// The pictures below the folder `input` that are of formats that cannot be read here, each as a message: they are not passed

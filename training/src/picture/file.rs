@@ -52,7 +52,7 @@ impl PictureFile {
     ///
     /// XMP, IPTC, texts and the density of pixels are kept, and what else a JPEG has in segments of applications. An index of
     /// the pictures behind a JPEG's (MPF) is corrected. A PNG's chunks are kept that say how its colours are meant, or that may
-    /// be kept in a changed file (PNG, 5.4: safe to copy). Of a TIFF's other tags none is kept.
+    /// be kept in a changed file (PNG, 5.4: safe to copy). Of a TIFF's other tags those of EXIF are kept.
     ///
     /// JPEG is written at quality 95 without chroma subsampling. A grey picture stays grey (Rec. 709 luma of
     /// `changed`), transparency stays as it is, and 16-bit values change by `changed` less [`to_rgb`](Self::to_rgb),

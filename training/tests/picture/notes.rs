@@ -218,6 +218,44 @@ fn tags_of_a_tiff_are_chunks_of_its_copy() {
     }
 }
 
+/// The fields of a directory of a TIFF structure in this machine's byte order: tag, and where its value of four bytes is, which
+/// are the value or say where it is.
+fn fields(block: &[u8], directory: usize) -> Vec<(u16, usize)> {
+    let short = |at: usize| u16::from_ne_bytes(block[at..at + 2].try_into().unwrap());
+    let places = (0..usize::from(short(directory))).map(|field| directory + 2 + 12 * field);
+    places.map(|at| (short(at), at + 8)).collect()
+}
+
+#[test]
+fn exif_of_a_tiff_is_a_block_of_its_own_in_the_copy() {
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).unwrap();
+    let mut camera = encoder.extra_directory().unwrap();
+    // Exposure time and a note of many bytes.
+    camera.write_tag(Tag::Unknown(0x829a), Rational { n: 1, d: 250 }).unwrap();
+    camera.write_tag(Tag::Unknown(0x9286), &b"ASCII\0\0\0a comment"[..]).unwrap();
+    let camera = camera.finish_with_offsets().unwrap().offset;
+    let mut page = encoder.new_image::<RGB8>(24, 16).unwrap();
+    page.encoder().write_tag(Tag::Make, "Camera Co").unwrap();
+    page.encoder().write_tag(Tag::Orientation, 6_u16).unwrap();
+    page.encoder().write_tag(Tag::ExifDirectory, camera).unwrap();
+    page.write_data(&picture()).unwrap();
+    let copy = copy(&file.into_inner());
+
+    let mut copy = decoder(&copy);
+    assert_eq!(copy.dimensions(), (16, 24), "upright, as no note says otherwise");
+    let block = copy.exif_metadata().unwrap().unwrap();
+    let long = |at: usize| u32::from_ne_bytes(block[at..at + 4].try_into().unwrap());
+    let main = fields(&block, long(4) as usize);
+    assert_eq!(main.iter().map(|&(tag, _)| tag).collect::<Vec<_>>(), [271, 0x8769]);
+    assert!(block[long(main[0].1) as usize..].starts_with(b"Camera Co\0"));
+    let camera = fields(&block, long(main[1].1) as usize);
+    assert_eq!(camera.iter().map(|&(tag, _)| tag).collect::<Vec<_>>(), [0x829a, 0x9286]);
+    let time = long(camera[0].1) as usize;
+    assert_eq!((long(time), long(time + 4)), (1, 250));
+    assert!(block[long(camera[1].1) as usize..].starts_with(b"ASCII\0\0\0a comment"));
+}
+
 #[test]
 fn xmp_of_a_webp_and_density_of_a_bmp_are_in_their_copies() {
     // Bit 2 of the flags: there is XMP.

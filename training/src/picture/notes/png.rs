@@ -65,6 +65,11 @@ pub(super) fn xmp(xmp: Vec<u8>) -> Option<Vec<u8>> {
         .then(|| chunk(b"iTXt", &[head.as_slice(), text.as_bytes()].concat()))
 }
 
+/// The chunk with EXIF data, for a file that is written without.
+pub(super) fn exif_chunk(exif: &[u8]) -> Vec<u8> {
+    chunk(b"eXIf", exif)
+}
+
 /// The chunk with a profile for which PNG has no place of its own, in the way of ImageMagick, which others read, too: a text
 /// with the profile's `name`, its length, and its bytes as hexadecimal digits.
 pub(super) fn raw_profile(name: &str, profile: &[u8]) -> Vec<u8> {
