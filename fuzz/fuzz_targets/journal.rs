@@ -11,7 +11,7 @@ use training::prepare::{Collection, Journal};
 
 fuzz_target!(|input: &[u8]| {
     // The settings are the first line.
-    let bytes = [b"{}\n", input].concat();
+    let bytes = [b"{}\n".as_slice(), input].concat();
     let Ok((_, records)) = Journal::open(&file("journal.jsonl", &bytes), &json!({})) else { return };
     let mut collection = Collection::new(8);
     for record in records {

@@ -31,6 +31,9 @@ pub struct AnyFrame {
 /// is refused.
 #[must_use]
 pub fn read_and_change(frame: &AnyFrame, memory: &[u8]) -> Option<()> {
+    // The fuzzer's bytes lie anywhere; samples of two bytes are read where words begin, as GStreamer's memory does.
+    let aligned = memory.to_vec();
+    let memory = aligned.as_slice();
     let format = FORMATS[frame.format % FORMATS.len()];
     let info = VideoInfo::builder(format, frame.width, frame.height).build().ok()?;
     let whole = Layout::new(&info);
