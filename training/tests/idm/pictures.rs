@@ -3,7 +3,7 @@
 //! one gives x0 = 0, mid-grey, or, when it is residual, the picture that it got.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 
 use image::RgbImage;
@@ -14,11 +14,10 @@ use training::picture;
 use crate::common::{faces, failed, idm, names, succeeded, test_data, text, untrained_model};
 
 /// The arguments of `idm restore` on the CPU.
-#[expect(clippy::ptr_arg, reason = "a trait object needs a sized type")]
 pub(crate) fn restore_arguments<'a>(
-    model: &'a PathBuf,
-    input: &'a PathBuf,
-    output: &'a PathBuf,
+    model: &'a impl AsRef<OsStr>,
+    input: &'a impl AsRef<OsStr>,
+    output: &'a impl AsRef<OsStr>,
     more: &'a [&'a str],
 ) -> Vec<&'a dyn AsRef<OsStr>> {
     let mut arguments: Vec<&dyn AsRef<OsStr>> =
@@ -29,7 +28,12 @@ pub(crate) fn restore_arguments<'a>(
 }
 
 /// Runs it.
-pub(crate) fn restore(model: &PathBuf, input: &PathBuf, output: &PathBuf, more: &[&str]) -> Output {
+pub(crate) fn restore(
+    model: &impl AsRef<OsStr>,
+    input: &impl AsRef<OsStr>,
+    output: &impl AsRef<OsStr>,
+    more: &[&str],
+) -> Output {
     idm(&restore_arguments(model, input, output, more))
 }
 
@@ -106,9 +110,9 @@ fn more_pictures_may_be_broken_than_results_are_missing() {
 fn aligned_faces_get_the_networks_change_at_their_own_size() {
     let folder = tempfile::tempdir().unwrap();
     let input = faces(folder.path());
-    let restore = |model: &PathBuf, name: &str, strength: &str| {
+    let restore = |model: &Path, name: &str, strength: &str| {
         let output = folder.path().join(name);
-        succeeded(&restore(model, &input, &output, &["--aligned", "--strength", strength]));
+        succeeded(&restore(&model, &input, &output, &["--aligned", "--strength", strength]));
         picture::list(&input).unwrap().into_iter().map(move |file| {
             let restored = output.join(file.file_name().unwrap());
             (picture::read(&file).unwrap(), picture::read(&restored).unwrap())
@@ -257,9 +261,9 @@ fn photos_change_at_their_faces_only() {
     // The lower corner of the same picture: a suit, no face.
     let suit = image::imageops::crop_imm(&portrait, 0, 300, 200, 200).to_image();
     picture::write(&photos.join("suit.png"), &suit).unwrap();
-    let restored = |model: &PathBuf, name: &str| {
+    let restored = |model: &Path, name: &str| {
         let output = folder.path().join(name);
-        let said = succeeded(&restore(model, &photos, &output, &PHOTOS));
+        let said = succeeded(&restore(&model, &photos, &output, &PHOTOS));
         assert!(said.contains("portrait.png: 1 face") && said.contains("suit.png: no face found"), "{said}");
         let read = |name: &str| picture::read(&output.join(name)).unwrap();
         (read("portrait.png"), read("suit.png"))
