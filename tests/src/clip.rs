@@ -190,6 +190,17 @@ pub fn streams(file: &Path) -> BTreeMap<String, StreamContents> {
 /// When the file cannot be read.
 #[must_use]
 pub fn frame_size(file: &Path) -> (i32, i32) {
+    let caps = decoded_caps(file);
+    let caps = caps.structure(0).unwrap();
+    (caps.get("width").unwrap(), caps.get("height").unwrap())
+}
+
+/// The caps of a video's pictures when they are decoded.
+///
+/// # Panics
+/// When the file cannot be read.
+#[must_use]
+pub fn decoded_caps(file: &Path) -> gst::Caps {
     init();
     let line = format!("filesrc location={} ! decodebin ! video/x-raw ! fakesink name=sink", file.display());
     let pipeline = gst::parse::launch(&line).unwrap().downcast::<gst::Pipeline>().unwrap();
@@ -197,8 +208,7 @@ pub fn frame_size(file: &Path) -> (i32, i32) {
     crate::wait_for(&pipeline, gst::MessageType::AsyncDone);
     let caps = pipeline.by_name("sink").unwrap().static_pad("sink").unwrap().current_caps().unwrap();
     pipeline.set_state(gst::State::Null).unwrap();
-    let caps = caps.structure(0).unwrap();
-    (caps.get("width").unwrap(), caps.get("height").unwrap())
+    caps
 }
 
 /// Decodes a file; how many frames it has.

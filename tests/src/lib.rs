@@ -24,7 +24,7 @@ use std::sync::Once;
 
 #[cfg(feature = "browser-tests")]
 pub use browser::Page;
-pub use clip::{ClipRecipe, Packet, StreamContents, decoded_frames, frame_size, streams, tree};
+pub use clip::{ClipRecipe, Packet, StreamContents, decoded_caps, decoded_frames, frame_size, streams, tree};
 pub use coded::{coded, decoded};
 pub use desk::{Desk, succeeded, text};
 pub use face_detect::Region;

@@ -40,10 +40,13 @@ fn make(path: &Path, [encoder, parser, _]: [&str; 3], colorimetry: &str, muxer: 
     )));
 }
 
-/// Two frames of H.264 that no caps and no container tell the colours of, with `sps` in place of x264's parameter set.
-fn make_with(path: &Path, sps: &str, muxer: &str) {
+/// Two frames of H.264 with `sps` in place of x264's parameter set, of which the container tells `colours`, or nothing.
+fn make_with(path: &Path, sps: &str, muxer: &str, colours: Option<&str>) {
     // The caps without colours keep them out of the container.
-    let caps = "video/x-h264,stream-format=byte-stream,alignment=au,width=64,height=48,framerate=30/1";
+    let colours = colours.map(|colours| format!(",colorimetry=(string){colours}")).unwrap_or_default();
+    let caps = format!(
+        "video/x-h264,stream-format=byte-stream,alignment=au,width=64,height=48,framerate=30/1{colours}"
+    );
     let pipeline = pipeline(&format!(
         "videotestsrc num-buffers=2 ! video/x-raw,format=I420,width=64,height=48,framerate=30/1 ! {} \
          ! video/x-h264,stream-format=byte-stream ! capssetter name=sps replace=true caps=\"{caps}\" \
@@ -81,7 +84,7 @@ fn bytes(hexadecimal: &str) -> Vec<u8> {
 fn colours(path: &Path, [_, parser, decoder]: [&str; 3]) -> String {
     let media_type = if parser == "h264parse" { "video/x-h264" } else { "video/x-h265" };
     let demuxer = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("mp4") => "qtdemux",
+        Some("mp4" | "mov") => "qtdemux",
         Some("mkv") => "matroskademux",
         _ => "tsdemux",
     };
@@ -112,10 +115,10 @@ fn range_and_colours_of_h264_and_h265_come_through() {
             expected.push((file, H264, colorimetry));
         }
         let range_alone = format!("h264-range-alone.{ending}");
-        make_with(&desk.input(&range_alone), SPS_RANGE_ALONE, muxer);
+        make_with(&desk.input(&range_alone), SPS_RANGE_ALONE, muxer, None);
         expected.push((range_alone, H264, "1:4:16:4"));
         let silent = format!("h264-silent.{ending}");
-        make_with(&desk.input(&silent), SPS_SILENT, muxer);
+        make_with(&desk.input(&silent), SPS_SILENT, muxer, None);
         expected.push((silent, H264, "bt601"));
     }
     // H.265 differs in its parameter sets alone, and in MP4 the container's word is the wrong one.
@@ -124,6 +127,50 @@ fn range_and_colours_of_h264_and_h265_come_through() {
         make(&desk.input(&file), H265, colorimetry, "mp4mux");
         expected.push((file, H265, colorimetry));
     }
+    assert_come_through(&desk, &expected);
+}
+
+/// What only the container says (the box `colr`, the element `Colour`) counts where the bitstream says nothing, and is in the
+/// bitstream from then on; what the bitstream says wins.
+#[test]
+fn what_only_the_container_says_comes_through() {
+    init();
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.input("")).unwrap();
+    // Colours that no bitstream of this test has, and a range alone, which leaves GStreamer's colours of this size.
+    let untagged = [("full-untagged", "1:0:0:0", "1:4:16:4"), ("limited-untagged", "2:0:0:0", "bt601")];
+    let tagged = COLOURS.map(|(name, colours)| (name, colours, colours));
+    let mut expected = Vec::new();
+    for (ending, muxer) in [("mp4", "mp4mux"), ("mkv", "matroskamux")] {
+        for (name, declared, meant) in tagged.into_iter().chain(untagged) {
+            let file = format!("{name}.{ending}");
+            make_with(&desk.input(&file), SPS_SILENT, muxer, Some(declared));
+            expected.push((file, H264, meant));
+        }
+        let contrary = format!("contrary.{ending}");
+        make_with(&desk.input(&contrary), SPS, muxer, Some("1:6:13:7"));
+        expected.push((contrary, H264, "bt601"));
+    }
+    // The box of QuickTime has colours alone.
+    for (name, colours) in &COLOURS[3..] {
+        let file = format!("{name}.mov");
+        make_with(&desk.input(&file), SPS_SILENT, "qtmux", Some(colours));
+        expected.push((file, H264, colours));
+    }
+    for (file, _, _) in &expected {
+        let bytes = std::fs::read(desk.input(file)).unwrap();
+        let has = |kind: &[u8]| bytes.windows(kind.len()).any(|window| window == kind);
+        assert!(
+            file.ends_with("mkv") || has(if file.ends_with("mp4") { b"colrnclx" } else { b"colrnclc" }),
+            "{file}"
+        );
+    }
+    assert_come_through(&desk, &expected);
+}
+
+/// Runs the batch and compares the colours of its outputs.
+#[track_caller]
+fn assert_come_through(desk: &Desk, expected: &[(String, [&'static str; 3], &str)]) {
     succeeded(&desk.run(&["--jobs", "2"]));
     let told: Vec<_> = expected
         .iter()
