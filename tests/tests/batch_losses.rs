@@ -50,7 +50,9 @@ fn depth_and_chroma_come_through() {
     }
     succeeded(&desk.run(&["--jobs", "2"]));
     for (name, format) in files {
-        let of = |file| decoded_caps(&file).structure(0).unwrap().get::<String>("format").unwrap();
+        let of = |file: std::path::PathBuf| {
+            decoded_caps(&file).structure(0).unwrap().get::<String>("format").unwrap()
+        };
         assert_eq!(of(desk.input(&name)), format, "{name} is not what it is meant to be");
         assert_eq!(of(desk.output(&name)), format, "{name}");
         assert_eq!(desk.report(&name)["streams"][0]["losses"], serde_json::json!([]), "{name}");
