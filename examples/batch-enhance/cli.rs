@@ -25,6 +25,9 @@ pub struct Cli {
     /// What the user asks for.
     #[command(flatten)]
     pub batch: Option<Batch>,
+    /// How each video is treated.
+    #[command(flatten)]
+    pub treatment: Treatment,
 }
 
 /// The options of a batch.
@@ -46,9 +49,6 @@ pub struct Batch {
     /// Where the JSON reports go, as NAME.json [default: beside the videos]
     #[arg(long, value_name = "DIR")]
     pub reports: Option<PathBuf>,
-    /// How each video is treated.
-    #[command(flatten)]
-    pub treatment: Treatment,
 }
 
 /// How a video is treated.

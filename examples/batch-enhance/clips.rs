@@ -142,7 +142,7 @@ mod tests {
 
     fn batch(input: &Path, output: &Path) -> Batch {
         let (input, output) = (input.to_owned(), output.to_owned());
-        Batch { input, output, jobs: 1, shard: None, reports: None, treatment: Treatment::default() }
+        Batch { input, output, jobs: 1, shard: None, reports: None }
     }
 
     #[test]

@@ -82,15 +82,16 @@ fn cost(from: &VideoFormatInfo, to: &VideoFormatInfo) -> [u32; 8] {
 
 #[cfg(test)]
 mod tests {
+    use VideoFormat::{
+        A420, A44410le, Bgra, Gray8, I420, I42010le, I42012le, I42210le, I42212le, Nv12, Nv16, P01010le,
+        Uyvp, V210, Y41b, Y42b, Y444, Y44410le,
+    };
+
     use super::*;
 
     #[test]
     fn depth_and_chroma_stay_where_the_encoder_has_them() {
         gst::init().unwrap();
-        use VideoFormat::{
-            A420, A44410le, Bgra, Gray8, I420, I42010le, I42012le, I42210le, I42212le, Nv12, Nv16, P01010le,
-            Uyvp, V210, Y41b, Y42b, Y444, Y44410le,
-        };
         // As x264enc lists them, the largest one first.
         let h264 = [Y444, Y42b, I420, VideoFormat::Yv12, Nv12, Y44410le, I42210le, I42010le];
         for (from, to) in [

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use crate::cli::{Batch, Cli, Property};
+use crate::cli::{Batch, Cli, Property, Treatment};
 use crate::clips::Clip;
 use crate::errors::DiskFull;
 use crate::master::{Master, Tally};
@@ -49,13 +49,13 @@ fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
     match (cli.worker, cli.batch) {
         (Some(worker), _) => worker::run(worker),
-        (None, Some(batch)) => run(&batch),
+        (None, Some(batch)) => run(&batch, &cli.treatment),
         (None, None) => bail!("give --input and --output; --help says more"),
     }
 }
 
-fn run(batch: &Batch) -> Result<ExitCode> {
-    check_properties(batch)?;
+fn run(batch: &Batch, treatment: &Treatment) -> Result<ExitCode> {
+    check_properties(&treatment.properties)?;
     let shard = match batch.shard {
         Some(shard) => shard,
         None => shard_of_job_array(|name| std::env::var(name).ok())?,
@@ -81,7 +81,7 @@ fn run(batch: &Batch) -> Result<ExitCode> {
     let progress = Progress::new();
     let tally = std::thread::scope(|scope| {
         scope.spawn(|| progress.measure(&missing));
-        master.run(&missing, batch.jobs.into(), &batch.treatment, &progress)
+        master.run(&missing, batch.jobs.into(), treatment, &progress)
     });
     progress.close();
     conclude(&tally, &missing, master.is_stopped())
@@ -103,13 +103,9 @@ fn conclude(tally: &Tally, missing: &[Clip], interrupted: bool) -> Result<ExitCo
 }
 
 /// A wrong property would fail every file: better to say so once.
-fn check_properties(batch: &Batch) -> Result<()> {
+fn check_properties(properties: &[Property]) -> Result<()> {
     gst::init()?;
     gstfacerestore::plugin_register_static()?;
     let element = gst::ElementFactory::make("facerestore").build()?;
-    batch
-        .treatment
-        .properties
-        .iter()
-        .try_for_each(|Property { name, value }| property::set_property(&element, name, value))
+    properties.iter().try_for_each(|Property { name, value }| property::set_property(&element, name, value))
 }

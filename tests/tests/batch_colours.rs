@@ -152,7 +152,7 @@ fn what_only_the_container_says_comes_through() {
         expected.push((contrary, H264, "bt601"));
     }
     // The box of QuickTime has colours alone.
-    for (name, colours) in &COLOURS[3..] {
+    for (name, colours) in COLOURS.into_iter().skip(3) {
         let file = format!("{name}.mov");
         make_with(&desk.input(&file), SPS_SILENT, "qtmux", Some(colours));
         expected.push((file, H264, colours));

@@ -33,10 +33,10 @@ fn depth_and_chroma_come_through() {
     let vp9 = "vp9enc deadline=1 cpu-used=8 ! vp9parse";
     let recipes = [
         ("mp4", "mp4mux", h264, &["I420", "I420_10LE", "Y42B", "I422_10LE", "Y444", "Y444_10LE"][..]),
-        ("mkv", "matroskamux", h265, &["I420_10LE", "I422_10LE", "Y444_12LE"]),
-        ("webm", "webmmux", vp9, &["I420_10LE", "I422_10LE", "Y444"]),
-        ("ogg", "oggmux", "theoraenc", &["Y42B"]),
-        ("avi", "avimux", "jpegenc", &["GRAY8"]),
+        ("mkv", "matroskamux", h265, &["I420_10LE", "I422_10LE", "Y444_12LE"][..]),
+        ("webm", "webmmux", vp9, &["I420_10LE", "I422_10LE", "Y444"][..]),
+        ("ogg", "oggmux", "theoraenc", &["Y42B"][..]),
+        ("avi", "avimux", "jpegenc", &["GRAY8"][..]),
     ];
     let mut files = Vec::new();
     for (ending, muxer, encoder, formats) in recipes {
@@ -57,7 +57,8 @@ fn depth_and_chroma_come_through() {
         assert_eq!(of(desk.output(&name)), format, "{name}");
         assert_eq!(desk.report(&name)["streams"][0]["losses"], serde_json::json!([]), "{name}");
         assert!(desk.report(&name)["restored_faces"].as_u64().unwrap() > 0, "{name}");
-        assert_eq!(decoded_frames(&desk.output(&name)), 3, "{name}");
+        let frames = [desk.input(&name), desk.output(&name)].map(|file| decoded_frames(&file));
+        assert!(frames[0] > 0 && frames[0] == frames[1], "{name}: {frames:?}");
     }
 }
 

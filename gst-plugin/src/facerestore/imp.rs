@@ -17,7 +17,11 @@
  * that changes; when the machine is too slow, restorations become rarer and never frames. Put a queue between it and a sink
  * that keeps time: such a sink holds its thread until a frame is due.
  *
- * In interlaced video each field is restored as a picture of its own, so that no field gets anything of the other.
+ * In interlaced video (interlace-mode interleaved, or mixed for the frames that say so) each field is restored as a picture of its own, so that no field gets anything of the other.
+ *
+ * HDR video (colorimetry with the transfer function PQ or HLG) passes untouched, with one warning message: the models know SDR.
+ *
+ * Since: 0.2
  *
  * A frame that cannot be restored passes untouched and a warning message is posted; in live mode also when the network has not
  * answered for five seconds, while frames go on. A frame that is already too late
@@ -446,9 +450,20 @@ impl VideoFilterImpl for FaceRestore {
     ) -> Result<(), gst::LoggableError> {
         let settings = lock(&self.settings).frame;
         let mut latency = Duration::ZERO;
+        let mut becomes_hdr = false;
         if let Some(planner) = lock(&self.planner).as_mut() {
+            let was_hdr = planner.is_hdr();
             planner.set_video(info, &settings).map_err(|error| gst::loggable_error!(CAT, "{error}"))?;
             latency = planner.latency();
+            becomes_hdr = planner.is_hdr() && !was_hdr;
+        }
+        if becomes_hdr {
+            gst::element_imp_warning!(
+                self,
+                gst::StreamError::Format,
+                ("HDR video (PQ or HLG) passes as it is: its faces are not restored; convert it to SDR before the element"),
+                ["{:?}", info.colorimetry()]
+            );
         }
         // The planner has forgotten the faces already.
         *lock(&self.qos) = Qos::default();

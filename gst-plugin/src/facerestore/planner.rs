@@ -15,7 +15,7 @@ use crate::draw::draw_faces;
 use crate::error::FrameError;
 use crate::latency::LatencyMeter;
 use crate::meta::{attach_faces, attached_faces};
-use crate::pixels::{Field, FrameView, FrameViewMut, Layout, apply};
+use crate::pixels::{Field, FrameView, FrameViewMut, Layout, apply, is_hdr};
 
 /// Frames a second where the caps do not say.
 const USUAL_FRAME_RATE: gst::Fraction = gst::Fraction::new_raw(30, 1);
@@ -24,6 +24,8 @@ const USUAL_FRAME_RATE: gst::Fraction = gst::Fraction::new_raw(30, 1);
 struct Video {
     info: VideoInfo,
     layout: Layout,
+    /// Frames of HDR pass as they are.
+    is_hdr: bool,
     /// The top and the bottom field, for frames that are interlaced.
     fields: Option<[(Field, Layout); 2]>,
 }
@@ -33,7 +35,8 @@ impl Video {
         let layout = Layout::new(info);
         let field = |field| Some((field, layout.field(field)?));
         let fields = field(Field::Top).zip(field(Field::Bottom)).map(<[_; 2]>::from);
-        Self { info: info.clone(), layout, fields: fields.filter(|_| info.is_interlaced()) }
+        let fields = fields.filter(|_| info.is_interlaced());
+        Self { info: info.clone(), layout, is_hdr: is_hdr(info), fields }
     }
 
     /// The fields of a frame in the order of their time; `None` when it is one picture.
@@ -97,6 +100,11 @@ impl Planner {
         Some(self.video.as_ref()?.layout.size())
     }
 
+    /// Whether the frames are of HDR, which pass as they are.
+    pub fn is_hdr(&self) -> bool {
+        self.video.as_ref().is_some_and(|video| video.is_hdr)
+    }
+
     /// Frames of another format come: nothing that was known of earlier ones holds.
     ///
     /// # Errors
@@ -158,12 +166,15 @@ impl Planner {
     ) -> Result<&mut FramePlan, FrameError> {
         let video =
             self.video.as_ref().ok_or_else(|| FrameError::Layout("a buffer came before its caps".into()))?;
+        let mut planned = Planned { settings, plan: FramePlan::default(), changes: Vec::new() };
+        if video.is_hdr {
+            return Ok(&mut self.planned.insert(planned).plan);
+        }
         let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &video.info)
             .map_err(|error| FrameError::Layout(error.to_string()))?;
         let view = FrameView::new(&video.layout, &frame)?;
         let upstream = if self.stream.is_told_faces() { attached_faces(buffer) } else { Vec::new() };
         let time = self.time;
-        let mut planned = Planned { settings, plan: FramePlan::default(), changes: Vec::new() };
         match video.fields_of(frame.flags()) {
             None => plan_picture(&mut self.stream, &view, &upstream, time, &mut planned)?,
             Some(fields) => {

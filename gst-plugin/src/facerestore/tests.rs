@@ -322,6 +322,30 @@ fn mixed_video_is_restored_by_fields_where_a_frame_says_so() {
 }
 
 #[test]
+fn hdr_passes_the_same_memory_with_one_warning() {
+    // Transfer functions of GStreamer: 14 is SMPTE ST 2084 (PQ), 15 is ARIB STD-B67 (HLG), 5 is BT.709.
+    for (colorimetry, warnings) in [("1:1:14:7", 1), ("1:1:15:7", 1), ("1:1:5:1", 0)] {
+        let mut element = Element::new(&[]);
+        element.harness.set_src_caps_str(&format!("{CAPS},colorimetry=(string){colorimetry}"));
+        for frame in 0..3 {
+            let input = astronaut(frame);
+            let output = element.push(input.clone());
+            assert_eq!(address(&output) == address(&input), warnings == 1, "{colorimetry}");
+        }
+        let messages = std::iter::from_fn(|| element.bus.pop_filtered(&[gst::MessageType::Warning]));
+        let texts: Vec<String> = messages
+            .map(|message| match message.view() {
+                gst::MessageView::Warning(warning) => warning.error().to_string(),
+                _ => unreachable!("the bus was asked for warnings"),
+            })
+            .collect();
+        assert_eq!(texts.len(), warnings, "{colorimetry}: {texts:?}");
+        assert!(texts.iter().all(|text| text.contains("HDR")), "{texts:?}");
+        assert_eq!(element.stats("restored-faces"), if warnings == 1 { 0 } else { 3 }, "{colorimetry}");
+    }
+}
+
+#[test]
 fn in_reverse_playback_faces_are_restored_and_stay_the_same() {
     for mode in ["offline", "live"] {
         let mode = glib::EnumClass::new::<super::Mode>().to_value_by_nick(mode).unwrap();

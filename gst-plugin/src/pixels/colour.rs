@@ -2,6 +2,7 @@
 //! The linear map between RGB and what a format stores: nothing for RGB formats, Y'CbCr of the caps'
 //! colorimetry for the others.
 
+use gst::glib::translate::IntoGlib;
 use gst_video::{VideoColorRange, VideoInfo};
 use opencv::core::{CV_8U, Mat, MatTraitConst, Vector};
 
@@ -177,6 +178,16 @@ impl Colour {
         }
         Mat::from_slice_2d(&rows)
     }
+}
+
+/// Whether the codes mean the light of a display for HDR (PQ of SMPTE ST 2084, HLG of ARIB STD-B67): networks that have seen
+/// SDR take such faces for flat and dark ones.
+#[must_use]
+pub fn is_hdr(info: &VideoInfo) -> bool {
+    /// GstVideoTransferFunction; the names of these two need a binding for GStreamer 1.18.
+    const SMPTE2084: i32 = 14;
+    const ARIB_STD_B67: i32 = 15;
+    matches!(info.colorimetry().transfer().into_glib(), SMPTE2084 | ARIB_STD_B67)
 }
 
 /// The highest code of `depth` bits.

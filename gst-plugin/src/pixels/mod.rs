@@ -15,6 +15,7 @@ mod tests;
 mod view;
 mod write;
 
+pub use colour::is_hdr;
 use colour::{ChannelOrder, Colour};
 use layout::Component;
 pub use layout::{FORMATS, Field, Layout};
