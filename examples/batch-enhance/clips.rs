@@ -138,7 +138,6 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 mod tests {
     use super::*;
 
-
     fn batch(input: &Path, output: &Path) -> Batch {
         let (input, output) = (input.to_owned(), output.to_owned());
         Batch { input, output, jobs: 1, shard: None, reports: None }
