@@ -80,7 +80,10 @@ impl Start {
             steps.extend(fields.ordered.iter().map(|caps| format!("capssetter caps=\"{caps}\"")));
             // Each field by itself: the methods that look at several give frames of 1.22 wrong times.
             steps.extend(converted("deinterlace", &mut format));
-            steps.push("deinterlace method=linear ! video/x-raw,interlace-mode=progressive".to_owned());
+            steps.push(
+                "deinterlace method=linear ! capsfilter caps=video/x-raw,interlace-mode=progressive"
+                    .to_owned(),
+            );
         }
         if is_turned(decoded) {
             // A phone's video that lies on its side: faces are found in it only upright, and the muxers forget the tag.
@@ -109,7 +112,7 @@ impl Start {
 fn converted(factory: &str, format: &mut Option<VideoFormat>) -> Option<String> {
     let nearest = formats::nearest((*format)?, &formats::of_factory(factory))?;
     *format = Some(nearest);
-    Some(format!("videoconvert ! video/x-raw,format={}", nearest.to_str()))
+    Some(format!("videoconvert ! capsfilter caps=video/x-raw,format={}", nearest.to_str()))
 }
 
 /// Puts the elements of a launch line behind `pad`, in the pipeline and its state; their output, where there are any.
