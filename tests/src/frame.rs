@@ -10,7 +10,7 @@ use gst_video::{
 use crate::Picture;
 
 /// The formats that the element takes.
-pub const FORMATS: [VideoFormat; 43] = [
+pub const FORMATS: [VideoFormat; 41] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -30,7 +30,6 @@ pub const FORMATS: [VideoFormat; 43] = [
     VideoFormat::Yuy2,
     VideoFormat::Uyvy,
     VideoFormat::Yvyu,
-    VideoFormat::Vyuy,
     VideoFormat::Nv16,
     VideoFormat::Nv61,
     VideoFormat::Y41b,
@@ -41,7 +40,6 @@ pub const FORMATS: [VideoFormat; 43] = [
     VideoFormat::Gbra,
     VideoFormat::Gray8,
     VideoFormat::I42010le,
-    VideoFormat::P01010le,
     VideoFormat::I42210le,
     VideoFormat::Y44410le,
     VideoFormat::Gbr10le,

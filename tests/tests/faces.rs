@@ -132,7 +132,7 @@ fn frames_of_a_few_pixels_pass() {
         let frame = Frame::new(&face.resized(width, height), format);
         assert!(rig.restore(&frame).bytes == frame.bytes, "{format:?} {width}×{height} changed");
     }
-    assert_eq!((rig.stat("frames"), rig.stat("failures")), (14 * sizes.len() as u64, 0));
+    assert_eq!((rig.stat("frames"), rig.stat("failures")), ((FORMATS.len() * sizes.len()) as u64, 0));
 }
 
 #[test]
@@ -182,10 +182,13 @@ fn boxes_are_drawn_in_every_format() {
         let drawn = rig.restore(&frame);
         let (inside, outside) = drawn.changes(&frame, FACE);
         assert!(inside > 500 && outside == 0, "{format:?}: {inside} bytes changed inside, {outside} outside");
+        if gst_video::VideoFormatInfo::from_format(format).is_gray() {
+            continue;
+        }
         let green = drawn.to_picture();
         let green =
             green.rgb.chunks_exact(3).filter(|rgb| rgb[1] > 200 && rgb[0] < 60 && rgb[2] < 60).count();
         assert!((300..4000).contains(&green), "{format:?}: {green} green pixels");
     }
-    assert_eq!((rig.stat("faces"), rig.stat("restored-faces")), (14, 0));
+    assert_eq!((rig.stat("faces"), rig.stat("restored-faces")), (FORMATS.len() as u64, 0));
 }

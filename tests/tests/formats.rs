@@ -53,8 +53,9 @@ fn only_colour_bytes_near_the_face_change_and_strides_do_not_matter() {
 fn every_format_shows_the_same_restored_face() {
     let folder = tempfile::tempdir().unwrap();
     let picture = Picture::astronaut();
-    // What is as near to RGB as this cannot be told from it; deeper formats start without any error at all.
-    const NEAR: f64 = 43.0;
+    // What is as near to RGB as this cannot be told from it; deeper formats start with hardly any error, and the negative of 8 bits is
+    // 41 dB from theirs.
+    const NEAR: f64 = 40.0;
     // Half the chroma resolution alone separates a 4:2:0 frame from the RGB picture by 37 dB. The shipped model adds to
     // that 0.01 dB, the negative, which moves samples by up to 255 levels and doubles every error, 1.4 dB.
     for (model, most_loss) in [(model(), 0.5), (negative(folder.path()), 2.0)] {

@@ -8,7 +8,7 @@ use super::Colour;
 
 /// The formats that the element takes: those of GStreamer's table whose samples are whole bytes or pairs of bytes of this
 /// machine's order, in rows. The rest (tiles, samples across bytes, palettes) is converted without loss by `videoconvert`.
-pub const FORMATS: [VideoFormat; 43] = [
+pub const FORMATS: [VideoFormat; 41] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -28,7 +28,6 @@ pub const FORMATS: [VideoFormat; 43] = [
     VideoFormat::Yuy2,
     VideoFormat::Uyvy,
     VideoFormat::Yvyu,
-    VideoFormat::Vyuy,
     VideoFormat::Nv16,
     VideoFormat::Nv61,
     VideoFormat::Y41b,
@@ -39,7 +38,6 @@ pub const FORMATS: [VideoFormat; 43] = [
     VideoFormat::Gbra,
     VideoFormat::Gray8,
     VideoFormat::I42010le,
-    VideoFormat::P01010le,
     VideoFormat::I42210le,
     VideoFormat::Y44410le,
     VideoFormat::Gbr10le,
