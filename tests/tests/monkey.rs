@@ -118,7 +118,7 @@ impl Pipeline {
     fn new(model: &std::path::Path) -> Self {
         init();
         let line = format!(
-            "filesrc location={} ! pngdec ! imagefreeze ! videoconvert ! videoscale ! capsfilter name=caps caps=video/x-raw,format=I420 ! \
+            "filesrc location={} ! pngdec ! imagefreeze ! videoconvert ! videoscale ! videoconvert ! capsfilter name=caps caps=video/x-raw,format=I420 ! \
              facerestore name=restore device=cpu",
             data("astronaut.png").display()
         );
