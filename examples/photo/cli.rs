@@ -9,7 +9,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "photo", version)]
 pub struct Cli {
-    /// The photo, PNG, JPEG, WebP, TIFF or BMP, or a folder of them
+    /// The photo, PNG, JPEG, WebP, TIFF, GIF or BMP, or a folder of them
     pub input: PathBuf,
     /// The restored photo, whose format follows from the name; or the folder for the restored photos, named as they are
     pub output: PathBuf,

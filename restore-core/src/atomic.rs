@@ -67,12 +67,14 @@ pub fn temporary_stem(name: &OsStr) -> Cow<'_, OsStr> {
     Cow::Owned(format!("{kept}~{:016x}", hasher.finish()).into())
 }
 
-/// The [stem](temporary_stem) in the name of a temporary file of [`write_atomically`]; `None` when `name` is not one's.
+/// The [stem](temporary_stem) in the name of a temporary file of [`write_atomically`], in the
+/// [encoding](OsStr::as_encoded_bytes) of names, which need not be UTF-8; `None` when `name` is not one's.
 #[must_use]
-pub fn stem_of_temporary(name: &OsStr) -> Option<&OsStr> {
-    let stem = name.to_str()?.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
+pub fn stem_of_temporary(name: &OsStr) -> Option<&[u8]> {
+    let name = name.as_encoded_bytes();
+    let stem = name.strip_prefix(b".")?.strip_suffix(TEMPORARY_SUFFIX.as_bytes())?;
     let (stem, random) = stem.split_at_checked(stem.len().checked_sub(RANDOM_LENGTH)?)?;
-    (!stem.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(OsStr::new(stem))
+    (!stem.is_empty() && random.iter().all(u8::is_ascii_alphanumeric)).then_some(stem)
 }
 
 #[cfg(test)]
@@ -87,7 +89,7 @@ mod tests {
             let entries = std::fs::read_dir(folder.path()).unwrap();
             let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(names.len(), 1);
-            assert_eq!(stem_of_temporary(&names[0]), path.file_name());
+            assert_eq!(stem_of_temporary(&names[0]), path.file_name().map(OsStr::as_encoded_bytes));
             file.write_all(b"whole")
         })
         .unwrap();
@@ -110,13 +112,35 @@ mod tests {
             write_atomically_with(&path, |file| {
                 let entries = std::fs::read_dir(folder.path()).unwrap();
                 let temporary = entries.map(|entry| entry.unwrap().file_name());
-                let temporary = temporary.filter_map(|name| stem_of_temporary(&name).map(OsStr::to_owned));
-                assert_eq!(temporary.collect::<Vec<_>>(), [temporary_stem(OsStr::new(name))]);
+                let temporary = temporary.filter_map(|name| stem_of_temporary(&name).map(<[u8]>::to_vec));
+                let stem = temporary_stem(OsStr::new(name)).into_owned().into_encoded_bytes();
+                assert_eq!(temporary.collect::<Vec<_>>(), [stem]);
                 file.write_all(name.as_bytes())
             })
             .unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), name.as_bytes());
         }
         assert_ne!(temporary_stem(OsStr::new(&names[0])), temporary_stem(OsStr::new(&names[1])));
+    }
+
+    /// Names of an older system, here in Latin-1, short and too long for a temporary file's.
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_not_utf8_is_known_again() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        for length in [1, 251] {
+            let bytes = [vec![0xe9; length], b".png".to_vec()].concat();
+            let name = OsStr::from_bytes(&bytes);
+            write_atomically_with(&folder.path().join(name), |_| {
+                let entries = std::fs::read_dir(folder.path()).unwrap();
+                let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+                let stems: Vec<_> = names.iter().filter_map(|name| stem_of_temporary(name)).collect();
+                assert_eq!(stems, [temporary_stem(name).as_encoded_bytes()]);
+                Ok(())
+            })
+            .unwrap();
+        }
     }
 }

@@ -99,9 +99,11 @@ struct Record {
 impl GenerateJob {
     /// Makes every picture that is not there yet, to the end or until an interrupt is requested.
     ///
+    /// Returns how far it came, the pictures, and the messages of those that could not be written.
+    ///
     /// # Errors
     /// Unusable model, class or folder, a folder of another model or other settings, a failing network, a full disk.
-    pub fn run(&self) -> Result<(Outcome, Jobs), GenerateError> {
+    pub fn run(&self) -> Result<(Outcome, Jobs, Vec<String>), GenerateError> {
         let checkpoint = self.model.checkpoint()?;
         let generator = self.model.generator(&checkpoint, self.steps, self.guidance)?;
         let class = self.class.as_deref().map(|name| self.find_class(&generator, name)).transpose()?;
@@ -118,7 +120,8 @@ impl GenerateJob {
         claim(&record, &self.output.join(RECORD_FILE))?;
         let jobs = self.jobs();
         jobs.prepare()?;
-        Ok((self.make(&generator, class, &jobs)?, jobs))
+        let (outcome, failures) = self.make(&generator, class, &jobs)?;
+        Ok((outcome, jobs, failures))
     }
 
     /// Runs the network on batches of noise and writes what it makes.
@@ -127,7 +130,7 @@ impl GenerateJob {
         generator: &Generator,
         class: Option<usize>,
         jobs: &Jobs,
-    ) -> Result<Outcome, GenerateError> {
+    ) -> Result<(Outcome, Vec<String>), GenerateError> {
         let batches = jobs.unfinished_batches(self.batch);
         let bar = progress::bar(batches.iter().map(|batch| batch.len()).sum(), "pictures");
         let side = generator.config().crop_size;
@@ -140,22 +143,22 @@ impl GenerateJob {
                 let made = faces_to_rgb8(&generator.generate(&seeds, &vec![class; seeds.len()])?)?;
                 Ok(made.into_iter().filter_map(|bytes| RgbImage::from_raw(side, side, bytes)).collect())
             },
-            write: |job: &Job, (): &(), made: &RgbImage| Ok(picture::write(&job.output, made)?),
+            write: |job: &Job, (): &(), made: &RgbImage| picture::write(&job.output, made),
         };
         let done = stages.run(&batches, &bar)?;
         bar.finish_and_clear();
-        Ok(done.outcome)
+        let failures = done.failures.into_iter().map(|(_, message)| message).collect();
+        Ok((done.outcome, failures))
     }
 
     /// The pictures by their numbers.
     fn jobs(&self) -> Jobs {
         let job = |number: usize| {
             let name = format!("{number:06}");
-            Job { input: self.model.file.clone(), output: self.output.join(name.clone() + ".png"), name }
+            let output = self.output.join(name.clone() + ".png");
+            Job { input: self.model.file.clone(), name, copy: output.clone(), output }
         };
-        let all: Vec<Job> = (0..self.count).map(job).collect();
-        let missing = all.iter().filter(|job| !job.output.exists()).cloned().collect();
-        Jobs { all, missing }
+        Jobs::of((0..self.count).map(job).collect())
     }
 
     fn find_class(&self, generator: &Generator, name: &str) -> Result<usize, GenerateError> {

@@ -192,7 +192,14 @@ fn targets_replace_the_picture_but_not_its_degradation() {
     for part in ["faces/0.jpg", "faces/0.png", "targets/0.jpeg"] {
         assert!(shared.contains(part), "{shared}");
     }
-    std::fs::remove_file(data.join("0.jpg")).unwrap();
+    // The copy of a WebP file has its ending before its own, and 0.jpeg is the other picture's.
+    std::fs::rename(data.join("0.jpg"), data.join("0.webp")).unwrap();
+    std::fs::copy(targets.join("1.png"), targets.join("0.webp.png")).unwrap();
+    let pair =
+        |index| FaceDataset::open(&data, Some(&targets), false).unwrap().read(index).unwrap().1.unwrap();
+    assert_eq!(pair(1), picture::read(&targets.join("1.png")).unwrap());
+    assert_eq!(pair(0), picture::read(&targets.join("0.jpeg")).unwrap());
+    std::fs::remove_file(data.join("0.webp")).unwrap();
     std::fs::remove_file(targets.join("deep/3.png")).unwrap();
     let missing = FaceDataset::open(&data, Some(&targets), false).unwrap_err().to_string();
     assert!(missing.contains("faces/deep/3.png") && missing.contains("targets/deep/3.png"), "{missing}");

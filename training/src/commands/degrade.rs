@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::degradation::{Degradation, DegradationParams, SHARES, Strength};
 use crate::jobs::conclusion::conclude;
-use crate::jobs::files::{Job, Jobs, Naming, unreadable};
+use crate::jobs::files::{Job, Jobs};
+use crate::jobs::naming::Naming;
 use crate::jobs::progress;
 use crate::picture::contact_sheet::{Heading, Tile, contact_sheet};
 use crate::picture::{self, PictureError};
@@ -116,12 +117,12 @@ fn degrade_folder(args: &DegradeArgs, recipe: &Degradation, output: &Path) -> an
     picture::prepare_outputs([records.as_path()])?;
     let mut lines = read_records(&records)?;
     for job in &jobs.all {
-        let file = format!("{}.png", job.name);
+        let file = file_name(job, output);
         let params = recipe.params_for(args.seed, &job.name);
         let record = Record { file: file.clone(), seed: args.seed, size: args.size, params };
         let earlier = lines.insert(file, record.clone());
         ensure!(
-            !job.output.exists() || earlier.as_ref() == Some(&record),
+            !job.is_done() || earlier.as_ref() == Some(&record),
             "{} was made with other settings ({}): use those, or another --output",
             job.output.display(),
             earlier.map_or("unknown".to_owned(), |earlier| differently(&earlier, &record)),
@@ -129,13 +130,12 @@ fn degrade_folder(args: &DegradeArgs, recipe: &Degradation, output: &Path) -> an
     }
     // Before the pictures, so that a picture is never there without its parameters.
     write_records(&records, &lines)?;
-    let failures = degrade_all(&jobs.missing, &lines)?;
+    let failures = degrade_all(&jobs.missing, &lines, output)?;
     for job in failures.iter().map(|&(index, _)| &jobs.missing[index]) {
-        lines.remove(&format!("{}.png", job.name));
+        lines.remove(&file_name(job, output));
     }
     write_records(&records, &lines)?;
-    let mut failures: Vec<String> = failures.into_iter().map(|(_, message)| message).collect();
-    failures.extend(unreadable(&args.input)?);
+    let failures: Vec<String> = failures.into_iter().map(|(_, message)| message).collect();
     Ok(conclude("degraded", &jobs, &failures, output)?)
 }
 
@@ -219,8 +219,17 @@ fn write_records(path: &Path, records: &BTreeMap<String, Record>) -> anyhow::Res
     Ok(picture::write_atomically(path, text.as_bytes())?)
 }
 
+/// The degraded picture's path below the folder `output`, as its record has it.
+fn file_name(job: &Job, output: &Path) -> String {
+    picture::slashed(job.output.strip_prefix(output).unwrap_or(&job.output))
+}
+
 /// Works through `jobs` with as many threads as there are cores. Returns index and message of broken pictures.
-fn degrade_all(jobs: &[Job], records: &BTreeMap<String, Record>) -> anyhow::Result<Vec<(usize, String)>> {
+fn degrade_all(
+    jobs: &[Job],
+    records: &BTreeMap<String, Record>,
+    output: &Path,
+) -> anyhow::Result<Vec<(usize, String)>> {
     let bar = progress::bar(jobs.len(), "pictures");
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
@@ -228,9 +237,9 @@ fn degrade_all(jobs: &[Job], records: &BTreeMap<String, Record>) -> anyhow::Resu
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(index) else { return Ok(()) };
-            let record = &records[&format!("{}.png", job.name)];
+            let record = &records[&file_name(job, output)];
             if let Err(error) = degrade(job, record) {
-                if matches!(error.downcast_ref(), Some(PictureError::Write { .. })) {
+                if error.downcast_ref().is_some_and(PictureError::is_full_disk) {
                     // A full disk will not get better with the next picture: stop the other threads, too.
                     next.store(jobs.len(), Ordering::Relaxed);
                     return Err(error);

@@ -20,13 +20,15 @@ pub const STEPS: usize = 10;
 ///
 /// The copy can take the data set's place in any training: it has the same tree and file names, and every picture
 /// keeps its size, its format (PNG; JPEG at quality 95, 4:4:4), grey or colour, transparency, 16 bits, orientation and
-/// colour profile. Other files (labels, tables) are copied as they are; hidden files and empty folders are left out.
+/// colour profile. WebP, TIFF, GIF and BMP become PNG. Other files (labels, tables) are copied as they are; hidden files and
+/// empty folders are left out.
 ///
 /// Pictures are taken for aligned faces, as idm prepare cuts them. With --pictures they may show anything, in any
 /// size: the network then sees overlapping tiles, which are blended.
 ///
 /// An interrupted run goes on where it was when started again, with the same result. The noise of a picture depends
-/// on the seed and its name alone. Broken pictures are skipped and named at the end; the exit code is then 1.
+/// on the seed and its name alone. Broken pictures are skipped; animations, files of several pages and pictures of other formats
+/// are copied as they are. All are named at the end; the exit code is then 1.
 ///
 /// In a job array, every job gets a part of the work with --shard I/N, I from 1 to N, and all write to one --output:
 /// together they make exactly what one run makes. In Slurm: sbatch --array=1-8, then --shard $SLURM_ARRAY_TASK_ID/8.
@@ -72,7 +74,8 @@ pub fn run(args: &EnhanceArgs) -> Result<Outcome> {
         let counts: Vec<String> = copied.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
         println!("other files copied as they are: {}", counts.join(", "));
     }
-    let messages: Vec<String> = enhanced.failures.into_iter().map(|(_, message)| message).collect();
+    let mut messages: Vec<String> = enhanced.failures.into_iter().map(|(_, message)| message).collect();
+    messages.extend(enhanced.several);
     conclude("enhanced", &enhanced.jobs, &messages, &args.output)?;
     Ok(Outcome::Finished)
 }

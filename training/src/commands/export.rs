@@ -59,18 +59,16 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<()> {
     let source = Source::open(&args.input, args.size, args.classes)?;
     let bar = progress::bar(source.files.len(), "pictures");
     let step = |count: usize| bar.inc(count as u64);
-    let unread = unreadable(&args.input)?;
     match args.program {
         Program::Stylegan2 => {
             let (pictures, mut left_out) = export_for_stylegan2(&source, &args.output, step)?;
             bar.finish_and_clear();
-            left_out.extend(unread);
+            left_out.extend(unreadable(&args.input)?);
             summarise(&source, pictures, &args.output, &left_out)
         }
         Program::Biggan => {
-            let (jobs, mut left_out) = export_for_biggan(&source, &args.output, step)?;
+            let (jobs, left_out) = export_for_biggan(&source, &args.output, step)?;
             bar.finish_and_clear();
-            left_out.extend(unread);
             println!("--data_root {} --dataset I{}", args.output.display(), source.size);
             Ok(conclude("exported", &jobs, &left_out, &args.output)?)
         }

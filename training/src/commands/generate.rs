@@ -77,15 +77,15 @@ pub fn run(args: &GenerateArgs) -> Result<Outcome> {
         batch: args.batch,
         output: args.output.clone(),
     };
-    let (outcome, jobs) = job.run()?;
+    let (outcome, jobs, failures) = job.run()?;
     if outcome == Outcome::Interrupted {
         println!("interrupted; the same command goes on");
         return Ok(outcome);
     }
+    conclude("generated", &jobs, &failures, &args.output)?;
     if let Some(file) = &args.grid {
         draw_grid(&jobs, file)?;
     }
-    conclude("generated", &jobs, &[], &args.output)?;
     Ok(outcome)
 }
 

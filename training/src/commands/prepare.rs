@@ -10,13 +10,14 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::restorer_args::share;
+use crate::jobs::files::{FilesError, unreadable_message};
 use crate::jobs::progress;
-use crate::picture;
+use crate::picture::{self, Listing};
 use crate::prepare::{Collection, FaceFormat, MANIFEST, Preparation, REFUSED, Refusal, Settings, Thresholds};
 
 /// Make a data set of aligned faces from photos
 ///
-/// Finds the faces of all photos (PNG, JPEG) in a folder tree, aligns them to the FFHQ template and writes those that are
+/// Finds the faces of all photos (PNG, JPEG, WebP, TIFF, GIF, BMP) in a folder tree, aligns them to the FFHQ template and writes those that are
 /// good enough into the same folders below --output, as PHOTO-0.png for the largest face of PHOTO, and so on. Of
 /// near-duplicates, the same face in resized or recoded copies of a photo, the one with the most pixels is kept.
 ///
@@ -25,7 +26,8 @@ use crate::prepare::{Collection, FaceFormat, MANIFEST, Preparation, REFUSED, Ref
 /// reason; look there before you change a threshold.
 ///
 /// An interrupted run goes on where it was when started again, and photos that were added since are taken in. Neither
-/// the number of threads nor an interruption changes the result. Broken photos are skipped, named and counted.
+/// the number of threads nor an interruption changes the result. Broken photos and those of other formats are skipped, named and
+/// counted. Of an animation or a file of several pages the first picture is the photo.
 #[derive(Debug, Args)]
 pub struct PrepareArgs {
     /// Folder of photos, with all folders below it
@@ -74,8 +76,18 @@ fn not_negative(text: &str) -> Result<f64, String> {
 /// # Errors
 /// Unusable folders or detector, an output of other settings, a full disk.
 pub fn run(args: &PrepareArgs) -> Result<()> {
-    let photos = picture::list_tree(&args.input)?;
-    ensure!(!photos.is_empty(), "no PNG or JPEG pictures in {}", args.input.display());
+    let Listing { pictures: photos, unreadable, .. } = Listing::of(&args.input)?;
+    let unreadable: BTreeMap<String, String> = unreadable
+        .into_iter()
+        .map(|(file, reason)| {
+            let message = unreadable_message(&args.input.join(&file), &reason);
+            (file.to_string_lossy().into_owned(), message)
+        })
+        .collect();
+    if photos.is_empty() {
+        let unreadable = unreadable.into_values().collect();
+        return Err(FilesError::Empty { folder: args.input.clone(), unreadable }.into());
+    }
     picture::prepare_output_folder(&args.output)?;
     let (input, output) = (args.input.canonicalize()?, args.output.canonicalize()?);
     ensure!(
@@ -90,7 +102,8 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
     let threads = args.threads.map(usize::from);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let examined = |done| bar.set_position(done as u64);
-    let broken = preparation.examine(&args.input, &photos, threads, examined)?;
+    let mut broken = preparation.examine(&args.input, &photos, threads, examined)?;
+    broken.extend(unreadable);
     bar.finish_and_clear();
     preparation.write_manifests(&broken)?;
     for message in broken.values() {

@@ -10,9 +10,10 @@ use restore_core::DiffusionRestorer;
 use super::restorer_args::{RestorerArgs, share};
 use crate::jobs::batches::Stages;
 use crate::jobs::conclusion::conclude;
-use crate::jobs::files::{Job, Jobs, Naming, unreadable};
+use crate::jobs::files::{Job, Jobs};
+use crate::jobs::naming::Naming;
 use crate::jobs::{progress, reason};
-use crate::picture;
+use crate::picture::{self, Content};
 use crate::restore::restore_aligned;
 use crate::seed::seed_for;
 
@@ -26,11 +27,13 @@ const BATCH: usize = 8;
 ///
 /// Every face is restored, however small and however many, also of a photo that lies on its side.
 ///
-/// A photo keeps its format (PNG, or JPEG at quality 95; WebP, TIFF and BMP become PNG), bit depth, transparency, grey, colour
-/// profile, EXIF data and orientation, and what follows a JPEG's picture, such as a phone's film. One without a face is copied
-/// byte for byte. Aligned faces become PNG files of 8-bit RGB. An interrupted run goes on where it was when started again:
-/// pictures that are in the output folder already are left alone. Broken pictures are skipped and named at the
-/// end; the exit code is then 1.
+/// A photo keeps its format (PNG, or JPEG at quality 95; WebP, TIFF, GIF and BMP become PNG), bit depth, transparency, grey,
+/// colour profile, EXIF data and orientation, XMP, IPTC and resolution, and what follows a JPEG's picture, such as a phone's
+/// film. One without a face is copied byte for byte. Aligned faces become PNG files of 8-bit RGB.
+///
+/// An interrupted run goes on where it was when started again: pictures that are in the output folder already are left alone.
+/// Pictures that are broken, of other formats, or whose results cannot be written are skipped; animations and files of several
+/// pages are copied as they are. All are named at the end; the exit code is then 1.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
     #[command(flatten)]
@@ -74,7 +77,7 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         "this idm was built without the feature `detect`, so it finds no faces in photos: pass --aligned for \
          aligned faces, or build it with default features"
     );
-    let naming = if args.aligned { Naming::PngApart } else { Naming::Same };
+    let naming = if args.aligned { Naming::Png } else { Naming::Same };
     let jobs = Jobs::find(&args.input, &args.output, naming)?;
     let model = args.restorer.choice()?;
     let mut restorer = model.restorer(&model.checkpoint()?, args.steps)?;
@@ -84,7 +87,7 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         false => restore_photos(args, &model.file, &restorer, &jobs.missing)?,
         _ => restore_faces(args, &restorer, &jobs)?,
     };
-    failures.extend(unreadable(&args.input)?);
+    failures.extend(jobs.copy_several()?);
     Ok(conclude("restored", &jobs, &failures, &args.output)?)
 }
 
@@ -103,7 +106,7 @@ fn restore_faces(
             let pictures: Vec<&RgbImage> = faces.iter().map(|(_, face)| face).collect();
             Ok(restore_aligned(restorer, &pictures, &seeds, args.strength)?)
         },
-        write: |job: &Job, _: &RgbImage, restored: &RgbImage| Ok(picture::write(&job.output, restored)?),
+        write: |job: &Job, _: &RgbImage, restored: &RgbImage| picture::write(&job.output, restored),
     };
     let done = stages.run(&batches, &bar)?;
     bar.finish_and_clear();
@@ -112,6 +115,9 @@ fn restore_faces(
 
 /// An aligned face, or what is wrong with it.
 fn read_face(job: &Job) -> Result<RgbImage, String> {
+    if let Content::Several(_, what) = Content::of(&job.input) {
+        return Err(format!("{}: it is {what}, and an aligned face is one picture", job.input.display()));
+    }
     let face = picture::read(&job.input).map_err(|error| reason(&error))?;
     let (width, height) = face.dimensions();
     if width != height {
@@ -135,7 +141,7 @@ fn restore_photos(
     use face_detect::{DETECTOR_FILE, PasteOptions};
     use face_restore::{PhotoFinder, PhotoRestorer, every_face};
 
-    use crate::jobs::files::copy;
+    use crate::jobs::files::{FilesError, copy};
 
     let beside_model = model.with_file_name(DETECTOR_FILE);
     let detector = match &args.detector {
@@ -151,11 +157,16 @@ fn restore_photos(
     for job in jobs {
         match restore_photo(&mut photos, job, seed_for(args.seed, &job.name)) {
             Ok((restored, note)) => {
-                match restored {
-                    Some(bytes) => picture::write_atomically(&job.output, &bytes)?,
-                    None => copy(&job.input, &job.output)?,
+                let written = match restored {
+                    Some(bytes) => picture::write_atomically(&job.output, &bytes).map_err(FilesError::from),
+                    None => copy(&job.input, &job.copy),
+                };
+                match written {
+                    Ok(()) => bar.suspend(|| println!("{}: {note}", job.input.display())),
+                    // No other result could be written either.
+                    Err(FilesError::Picture(error)) if error.is_full_disk() => return Err(error.into()),
+                    Err(error) => failures.push(reason(&error)),
                 }
-                bar.suspend(|| println!("{}: {note}", job.input.display()));
             }
             Err(message) => failures.push(message),
         }
@@ -192,8 +203,7 @@ fn restore_photo(
             format!("{restored} faces; {degenerate} more left as they are, whose landmarks are no face's")
         }
     };
-    // A format that is not written here cannot be copied under a name of PNG.
-    if report.restored == 0 && job.input.file_name() == job.output.file_name() {
+    if report.restored == 0 {
         return Ok((None, note));
     }
     let restored = RgbImage::from_raw(width, height, bytes);

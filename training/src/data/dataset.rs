@@ -149,7 +149,9 @@ impl Targets {
         let mut matched = Vec::with_capacity(files.len());
         for file in files {
             let same = found.binary_search(file).ok().map(|index| &found[index]);
-            let Some(target) = same.or_else(|| by_name.get(&file.with_extension("")).copied()) else {
+            // An enhanced copy of a WebP file has `.png` behind that ending.
+            let named = || by_name.get(file).or_else(|| by_name.get(&file.with_extension(""))).copied();
+            let Some(target) = same.or_else(named) else {
                 return Err(DatasetError::NoTarget {
                     picture: folder.join(file),
                     target: targets.join(file),

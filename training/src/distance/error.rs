@@ -13,7 +13,7 @@ use crate::picture::PictureError;
 #[derive(Debug, thiserror::Error)]
 pub enum DistanceError {
     /// A folder without pictures.
-    #[error("no pictures in {}: PNG, JPEG, WebP, TIFF and BMP are read", .0.display())]
+    #[error("no pictures in {}: PNG, JPEG, WebP, TIFF, GIF and BMP are read", .0.display())]
     Empty(PathBuf),
     /// Every picture was left out.
     #[error("none of the {count} pictures in {} can be used. The first: {first}", folder.display())]

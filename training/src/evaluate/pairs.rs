@@ -73,8 +73,10 @@ impl PairSource {
         file: &Path,
         folder: &Path,
     ) -> Result<(RgbImage, bool), EvaluateError> {
-        let counterpart = picture::find(folder, &picture::stem(file)).ok_or_else(|| {
-            EvaluateError::Unpaired { kind, clean: file.to_owned(), folder: folder.to_owned() }
+        let counterpart = picture::find(folder, file).ok_or_else(|| EvaluateError::Unpaired {
+            kind,
+            clean: file.to_owned(),
+            folder: folder.to_owned(),
         })?;
         self.at_size(&counterpart)
     }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::ExportError;
 use super::source::Source;
-use crate::jobs::files::{Job, Jobs, Naming};
+use crate::jobs::files::{Job, Jobs};
 use crate::jobs::in_parallel;
+use crate::jobs::naming::Naming;
 use crate::picture::{self, PictureError};
 
 /// Pictures that are read at once.
@@ -42,8 +43,8 @@ pub fn export_for_biggan(
     }
     let root = output.join(ROOT);
     let root = if source.classes.is_some() { root } else { root.join(ONE_CLASS) };
-    let jobs = Jobs::find(&source.folder, &root, Naming::PngApart)?;
-    for job in jobs.all.iter().filter(|job| job.output.exists()) {
+    let jobs = Jobs::find(&source.folder, &root, Naming::Png)?;
+    for job in jobs.all.iter().filter(|job| job.is_done()) {
         check_size(&job.output, source.size)?;
     }
     let mut left_out = Vec::new();
@@ -51,7 +52,7 @@ pub fn export_for_biggan(
         for done in in_parallel(jobs, |job| export(source, job)) {
             match done {
                 // A full disk will not get better with the next picture.
-                Err(error @ PictureError::Write { .. }) => return Err(error.into()),
+                Err(error) if error.is_full_disk() => return Err(error.into()),
                 Err(error) => left_out.push(error.to_string()),
                 Ok(()) => {}
             }

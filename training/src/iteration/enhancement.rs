@@ -12,10 +12,11 @@ use super::recipe::{RECIPE_FILE, Recipe};
 use crate::data::config::DataKind;
 use crate::jobs::batches::{Done, Stages};
 use crate::jobs::claim::ClaimError;
-use crate::jobs::files::{self, FilesError, Job, Jobs, Naming};
+use crate::jobs::files::{self, FilesError, Job, Jobs};
 use crate::jobs::interrupt::Outcome;
+use crate::jobs::naming::Naming;
 use crate::jobs::{progress, reason};
-use crate::picture::{self, PictureError, PictureFile};
+use crate::picture::{self, Listing, PictureError, PictureFile};
 use crate::restore::{AlignedError, ModelChoice, ModelError};
 use crate::seed::seed_for;
 
@@ -48,8 +49,10 @@ pub struct Enhanced {
     pub outcome: Outcome,
     /// The pictures of the shard; those without a result at the start are missing.
     pub jobs: Jobs,
-    /// The broken pictures, and what is wrong with each.
+    /// The broken pictures and those whose results could not be written, and what is wrong with each.
     pub failures: Vec<(Job, String)>,
+    /// The messages of files of several pictures, which were copied as they are.
+    pub several: Vec<String>,
 }
 
 /// A data set that cannot be enhanced.
@@ -111,7 +114,8 @@ impl EnhanceJob {
         jobs.prepare()?;
         let Done { outcome, failures } = self.enhance_all(&restorer, &jobs.unfinished_batches(batch))?;
         let failures = failures.into_iter().map(|(job, message)| (job.clone(), message)).collect();
-        Ok(Enhanced { outcome, jobs, failures })
+        let several = if outcome == Outcome::Finished { jobs.copy_several()? } else { Vec::new() };
+        Ok(Enhanced { outcome, jobs, failures, several })
     }
 
     fn enhance_all<'a>(
@@ -129,7 +133,7 @@ impl EnhanceJob {
                 Ok(enhance(restorer, self.kind, &colours, &seeds)?)
             },
             write: |job: &Job, (file, _): &(PictureFile, RgbImage), enhanced: &RgbImage| {
-                Ok(picture::write_atomically(&job.output, &file.encode(enhanced)?)?)
+                picture::write_atomically(&job.output, &file.encode(enhanced)?)
             },
         };
         let done = stages.run(batches, &bar)?;
@@ -137,13 +141,18 @@ impl EnhanceJob {
         Ok(done)
     }
 
-    /// Copies the files of the shard that are no pictures and are not there yet. Returns their number by ending.
+    /// Copies the files of the shard that are no pictures or cannot be read, and are not there yet. Returns their number by
+    /// ending.
     ///
     /// # Errors
     /// A file that cannot be read, and a full disk.
     pub fn copy_other_files(&self) -> Result<BTreeMap<String, usize>, EnhanceError> {
-        let files = picture::list_other_files(&self.input)?.into_iter().enumerate();
-        let copies: Vec<(PathBuf, PathBuf)> = files
+        let Listing { mut others, unreadable, .. } = Listing::of(&self.input)?;
+        others.extend(unreadable.into_iter().map(|(file, _)| file));
+        others.sort();
+        let copies: Vec<(PathBuf, PathBuf)> = others
+            .into_iter()
+            .enumerate()
             // The record in the output is that of this run.
             .filter(|(index, file)| self.shard.holds(*index) && file != Path::new(RECIPE_FILE))
             .map(|(_, file)| (self.input.join(&file), self.output.join(&file)))

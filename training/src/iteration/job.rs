@@ -186,7 +186,10 @@ impl IterateJob {
         if enhanced.outcome == Outcome::Finished {
             for (job, message) in &enhanced.failures {
                 eprintln!("not enhanced, its target is the picture itself: {message}");
-                files::copy(&job.input, &job.output)?;
+                files::copy(&job.input, &job.copy)?;
+            }
+            for message in &enhanced.several {
+                eprintln!("not enhanced, its target is the picture itself: {message}");
             }
         }
         Ok(enhanced.outcome)

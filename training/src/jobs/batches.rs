@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use super::files::Job;
 use super::interrupt::{self, Outcome};
 use super::threads::in_parallel;
+use crate::picture::PictureError;
 
 /// What is done with one picture, or one batch of them. `T` is a picture as it was read.
 pub struct Stages<R, A, W> {
@@ -15,7 +16,7 @@ pub struct Stages<R, A, W> {
     pub read: R,
     /// Runs the network on a batch, in order.
     pub apply: A,
-    /// Writes the result of a picture.
+    /// Writes the result of a picture. One that cannot be written is passed over, unless the disk is full.
     pub write: W,
 }
 
@@ -24,7 +25,7 @@ pub struct Stages<R, A, W> {
 pub struct Done<'a> {
     /// Whether all batches were worked off.
     pub outcome: Outcome,
-    /// The broken pictures, and what is wrong with each.
+    /// The broken pictures and those whose results could not be written, and what is wrong with each.
     pub failures: Vec<(&'a Job, String)>,
 }
 
@@ -36,8 +37,8 @@ impl<R, A, W> Stages<R, A, W> {
     /// missing results are written.
     ///
     /// # Errors
-    /// When the network fails or a result cannot be written.
-    pub fn run<'a, T: Send, E: Send>(
+    /// When the network fails or the disk is full.
+    pub fn run<'a, T: Send, E: From<PictureError>>(
         mut self,
         batches: &[&'a [Job]],
         bar: &ProgressBar,
@@ -45,7 +46,7 @@ impl<R, A, W> Stages<R, A, W> {
     where
         R: Fn(&Job) -> Result<T, String> + Sync,
         A: FnMut(&[(&'a Job, T)]) -> Result<Vec<RgbImage>, E>,
-        W: Fn(&Job, &T, &RgbImage) -> Result<(), E> + Sync,
+        W: Fn(&Job, &T, &RgbImage) -> Result<(), PictureError> + Sync,
     {
         let (read, write) = (&self.read, &self.write);
         let (read_sender, pictures) = bounded(1);
@@ -56,7 +57,10 @@ impl<R, A, W> Stages<R, A, W> {
             let done = apply_all(pictures, &mut self.apply, results, bar);
             let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             // A full disk ends the computation, so it is the reason to name.
-            written.and(done)
+            let unwritten = written?;
+            let mut done = done?;
+            done.failures.extend(unwritten);
+            Ok(done)
         })
     }
 }
@@ -108,15 +112,24 @@ fn apply_all<'a, T, E>(
     Ok(Done { outcome: Outcome::Finished, failures })
 }
 
-fn write_all<T: Send, E: Send>(
-    results: Receiver<Results<'_, T>>,
-    write: &(impl Fn(&Job, &T, &RgbImage) -> Result<(), E> + Sync),
-) -> Result<(), E> {
+/// Returns the jobs whose results could not be written, and why.
+fn write_all<'a, T: Send>(
+    results: Receiver<Results<'a, T>>,
+    write: &(impl Fn(&Job, &T, &RgbImage) -> Result<(), PictureError> + Sync),
+) -> Result<Vec<(&'a Job, String)>, PictureError> {
+    let mut failures = Vec::new();
     for (pictures, restored) in results {
-        let missing = pictures.into_iter().zip(restored).filter(|((job, _), _)| !job.output.exists());
-        in_parallel(missing, |((job, picture), restored)| write(job, &picture, &restored))
-            .into_iter()
-            .collect::<Result<(), E>>()?;
+        let missing = pictures.into_iter().zip(restored).filter(|((job, _), _)| !job.is_done());
+        let written =
+            in_parallel(missing, |((job, picture), restored)| (job, write(job, &picture, &restored)));
+        for (job, written) in written {
+            match written {
+                Ok(()) => {}
+                Err(error) if error.is_full_disk() => return Err(error),
+                Err(error @ PictureError::Write { .. }) => failures.push((job, error.to_string())),
+                Err(error) => failures.push((job, format!("{}: {error}", job.input.display()))),
+            }
+        }
     }
-    Ok(())
+    Ok(failures)
 }

@@ -17,7 +17,7 @@ pub struct SomeFailed {
 /// Ends a command over many pictures: prints what was done, and fails when something could not be, like `cp`.
 ///
 /// # Errors
-/// When `failures`, the messages of broken pictures, is not empty.
+/// When `failures`, the messages of broken pictures, is not empty, or some were no jobs because they cannot be read.
 pub fn conclude(
     verb: &'static str,
     jobs: &Jobs,
@@ -25,18 +25,18 @@ pub fn conclude(
     output: &Path,
 ) -> Result<(), SomeFailed> {
     // Not those missing less the failures: a batch is read whole, also the pictures whose results are there.
-    let done = jobs.missing.iter().filter(|job| job.output.exists()).count();
+    let done = jobs.missing.iter().filter(|job| job.is_done()).count();
     let before = match jobs.done_before() {
         0 => String::new(),
         count => format!("; {} there before", counted(count)),
     };
     println!("{} {verb} into {}{before}", counted(done), output.display());
-    for failure in failures {
+    for failure in failures.iter().chain(&jobs.unreadable) {
         eprintln!("skipped: {failure}");
     }
-    match failures.len() {
+    match failures.len() + jobs.unreadable.len() {
         0 => Ok(()),
-        failed => Err(SomeFailed { failed, all: jobs.all.len(), verb }),
+        failed => Err(SomeFailed { failed, all: jobs.pictures(), verb }),
     }
 }
 
@@ -46,7 +46,7 @@ fn counted(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::Naming;
+    use super::super::naming::Naming;
     use super::*;
 
     /// A batch is read whole when one of its results is missing, so pictures may fail whose results are there.

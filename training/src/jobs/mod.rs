@@ -6,6 +6,7 @@ pub mod claim;
 pub mod conclusion;
 pub mod files;
 pub mod interrupt;
+pub mod naming;
 pub mod progress;
 mod reason;
 mod threads;

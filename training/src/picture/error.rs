@@ -17,7 +17,7 @@ pub enum PictureError {
         source: std::io::Error,
     },
     /// The file is there, but its content is not a whole picture.
-    #[error("{} is not a readable picture: {reason}. Supported are whole files of PNG, JPEG, WebP, TIFF and BMP: convert it to one of these", path.display())]
+    #[error("{} is not a readable picture: {reason}. Supported are whole files of PNG, JPEG, WebP, TIFF, GIF and BMP: convert it to one of these", path.display())]
     Content {
         /// The file.
         path: PathBuf,
@@ -66,6 +66,17 @@ pub enum PictureError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl PictureError {
+    /// Whether the disk, or the user's share of it, is full, so that no other file can be written either. Any other reason may
+    /// be of this file alone.
+    #[must_use]
+    pub fn is_full_disk(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+
+        matches!(self, Self::Write { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
 }
 
 /// What the encoder refused.

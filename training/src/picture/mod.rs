@@ -2,22 +2,23 @@
 //! Pictures: files read with clear errors, folders listed, results written whole or not at all, sizes changed.
 
 pub mod contact_sheet;
+mod content;
 mod error;
 mod file;
 mod grid;
 mod jpeg;
 mod listing;
+mod notes;
 mod output;
 pub(crate) mod plot_font;
 mod read;
 mod resize;
 
+pub use content::Content;
 pub use error::PictureError;
 pub use file::PictureFile;
 pub use grid::{grid, square_grid};
-pub use listing::{
-    EXTENSIONS, find, list, list_other_files, list_tree, list_unreadable, name, result_name, stem,
-};
+pub use listing::{EXTENSIONS, Listing, find, list, list_tree, name, slashed, stem, with_png};
 pub use output::{
     Format, JPEG_QUALITY, encode, prepare_output_folder, prepare_outputs, write, write_atomically,
 };

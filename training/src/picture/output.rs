@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Files written whole or not at all, pictures above all, and the folders that they are written to.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -82,10 +81,11 @@ pub fn prepare_output_folder(folder: &Path) -> Result<(), PictureError> {
 /// # Errors
 /// [`PictureError::Write`] when a folder cannot be made or read.
 pub fn prepare_outputs<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), PictureError> {
-    let mut folders: BTreeMap<&Path, HashSet<Cow<'_, OsStr>>> = BTreeMap::new();
+    let mut folders: BTreeMap<&Path, HashSet<Vec<u8>>> = BTreeMap::new();
     for file in files {
         if let (Some(folder), Some(name)) = (file.parent(), file.file_name()) {
-            folders.entry(folder).or_default().insert(restore_core::temporary_stem(name));
+            let stem = restore_core::temporary_stem(name).into_owned();
+            folders.entry(folder).or_default().insert(stem.into_encoded_bytes());
         }
     }
     for (folder, names) in folders {

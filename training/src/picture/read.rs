@@ -7,17 +7,18 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
+use super::content::identify;
 use super::error::PictureError;
 use super::jpeg::end_of_picture;
 
-/// Reads a PNG, JPEG, WebP, TIFF or BMP file (of an animation or several pages the first), whatever its name, as 8-bit RGB. Grey becomes RGB, 16 bits become 8, an
-/// alpha channel is dropped, and the camera's orientation (EXIF) is applied.
+/// Reads a PNG, JPEG, WebP, TIFF, GIF or BMP file (of an animation or several pages the first), whatever its name, as 8-bit
+/// RGB. Grey becomes RGB, 16 bits become 8, an alpha channel is dropped, and the camera's orientation (EXIF) is applied.
 ///
 /// # Errors
 /// [`PictureError::Read`] when the file cannot be opened, [`PictureError::Content`] when it is empty,
 /// truncated, of another format or without pixels.
 pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
-    Ok(decode(path)?.picture.into_rgb8())
+    read_bytes(path, &contents(path)?)
 }
 
 /// [`read`] of `bytes`, the contents of the file `path`, which messages name.
@@ -25,7 +26,7 @@ pub fn read(path: &Path) -> Result<RgbImage, PictureError> {
 /// # Errors
 /// [`PictureError::Content`] as [`read`].
 pub fn read_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, PictureError> {
-    Ok(decode_bytes(path, bytes)?.picture.into_rgb8())
+    Ok(decode(path, bytes)?.picture.into_rgb8())
 }
 
 /// The contents of a file.
@@ -41,27 +42,22 @@ pub(super) struct Decoded {
     pub icc_profile: Option<Vec<u8>>,
     /// The camera's notes as they are in the file.
     pub exif: Option<Vec<u8>>,
-    /// What follows the end of a JPEG's picture.
-    pub trailing: Vec<u8>,
 }
 
-/// Reads a file as [`read`] does, whatever its name. Errors are those of
-/// [`read`].
-pub(super) fn decode(path: &Path) -> Result<Decoded, PictureError> {
-    let failed = |source| PictureError::Read { path: path.to_owned(), source };
-    decode_bytes(path, &std::fs::read(path).map_err(failed)?)
+/// The bytes of a file.
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>, PictureError> {
+    std::fs::read(path).map_err(|source| PictureError::Read { path: path.to_owned(), source })
 }
 
-fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
+/// Reads `bytes` as [`read_bytes`] does.
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
     let failed = |source| PictureError::Read { path: path.to_owned(), source };
     let content = |reason: String| PictureError::Content { path: path.to_owned(), reason };
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(failed)?;
-    let format = reader.format();
-    let mut trailing = Vec::new();
-    if format == Some(ImageFormat::Jpeg) {
-        let cut_off = || content("it is cut off: the end of its picture is missing".to_owned());
-        trailing = bytes[end_of_picture(bytes).ok_or_else(cut_off)?..].to_vec();
+    let format = identify(&mut Cursor::new(bytes)).map_err(failed)?.map_err(content)?;
+    if format == ImageFormat::Jpeg && end_of_picture(bytes).is_none() {
+        return Err(content("it is cut off: the end of its picture is missing".to_owned()));
     }
+    let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let decoded = reader.into_decoder().and_then(|mut decoder| {
         let orientation = decoder.orientation()?;
         // Damaged notes or profiles are left out; the pixels may still be good.
@@ -75,6 +71,5 @@ fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Decoded, PictureError> {
     if picture.width() == 0 || picture.height() == 0 {
         return Err(content("it has no pixels".to_owned()));
     }
-    let format = format.ok_or_else(|| content("its format is unknown".to_owned()))?;
-    Ok(Decoded { picture, format, orientation, icc_profile, exif, trailing })
+    Ok(Decoded { picture, format, orientation, icc_profile, exif })
 }

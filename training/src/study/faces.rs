@@ -71,7 +71,7 @@ pub fn find(
             return Err(StudyError::SameFace { first: other.truth.clone(), second: file });
         }
         let mut counterpart = |folder: &Path| {
-            let found = picture::find(folder, &name);
+            let found = picture::find(folder, &file);
             if found.is_none() {
                 missing.push(format!("no picture for {} in {}", file.display(), folder.display()));
             }

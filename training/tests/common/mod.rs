@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod distribution;
+pub mod several;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

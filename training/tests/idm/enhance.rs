@@ -10,6 +10,7 @@ use image::{DynamicImage, ImageFormat, ImageReader, RgbImage};
 use restore_core::Checkpoint;
 use training::picture;
 
+use crate::common::several::{animated_webp, apng};
 use crate::common::{
     faces, failed, idm, idm_command, idm_on_small_disk, kill_9_when, names, succeeded, test_data,
     untrained_model,
@@ -255,6 +256,41 @@ fn broken_pictures_are_skipped_named_and_counted() {
     assert!(succeeded(&idm(&args)).contains("1 picture enhanced into"));
 }
 
+/// What cannot be enhanced is in the copy as it is, since the copy takes the data set's place, and is named each time.
+#[test]
+fn pictures_that_cannot_be_enhanced_are_copied_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, input) = (untrained_model(folder.path(), true), folder.path().join("data"));
+    std::fs::create_dir(&input).unwrap();
+    let output = folder.path().join("copy");
+    let left: [(&str, Vec<u8>, &str); 3] = [
+        ("phone.heic", b"\0\0\0\x10ftypheic\0\0\0\0".to_vec(), "phone.heic cannot be read: it is HEIC"),
+        ("turning.png", apng(), "it is an animation"),
+        ("turning.webp", animated_webp(), "it is an animation"),
+    ];
+    for (name, bytes, _) in &left {
+        std::fs::write(input.join(name), bytes).unwrap();
+    }
+    cut(170, 50, 64, 64).save(input.join("raster.bmp")).unwrap();
+    cut(170, 60, 64, 64).save(input.join("raster.bmp.png")).unwrap();
+    let args = enhance_args(&model, &input, &output, &["--steps", "1"]);
+    for said in ["2 pictures enhanced", "0 pictures enhanced"] {
+        let enhanced = idm(&args);
+        failed(&enhanced, &["3 of 5 pictures could not be enhanced"]);
+        failed(&enhanced, &left.clone().map(|(_, _, reason)| reason));
+        assert!(crate::common::text(&enhanced.stdout).contains(said));
+    }
+    let expected =
+        ["enhance.json", "phone.heic", "raster.bmp.png", "raster.bmp.png.png", "turning.png", "turning.webp"];
+    assert_eq!(names(&output), expected);
+    for (name, bytes, _) in &left {
+        assert_eq!(&std::fs::read(output.join(name)).unwrap(), bytes, "{name}");
+    }
+    for (original, copy) in [("raster.bmp.png", "raster.bmp.png"), ("raster.bmp", "raster.bmp.png.png")] {
+        assert!(opened(&output.join(copy)) == opened(&input.join(original)), "{original}");
+    }
+}
+
 #[test]
 fn wrong_arguments_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
@@ -285,8 +321,7 @@ fn wrong_arguments_say_what_to_do() {
     );
 }
 
-/// `idm restore` and `idm degrade` take trees, too. Two pictures of one name up to the ending are restored apart; `idm degrade`,
-/// whose pictures are looked up by that name, refuses them.
+/// `idm restore` and `idm degrade` take trees, too. Results of two pictures of one name up to the ending have names of their own.
 #[test]
 fn restore_and_degrade_keep_the_tree() {
     let folder = tempfile::tempdir().unwrap();
@@ -306,13 +341,10 @@ fn restore_and_degrade_keep_the_tree() {
         let found = picture::list_tree(&output).unwrap();
         assert_eq!(found, [PathBuf::from("a b/c.d/x.y.png"), PathBuf::from("top.png")]);
         face.save(input.join("a b/c.d/x.y.png")).unwrap();
-        if command == "degrade" {
-            failed(&idm(&args), &["x.y.jpg", "x.y.png", "rename one of them"]);
-        } else {
-            succeeded(&idm(&args));
-            let names = ["a b/c.d/x.y.jpg.png", "a b/c.d/x.y.png", "a b/c.d/x.y.png.png", "top.png"];
-            assert_eq!(picture::list_tree(&output).unwrap(), names.map(PathBuf::from));
-        }
+        succeeded(&idm(&args));
+        let names = ["a b/c.d/x.y.jpg.png", "a b/c.d/x.y.png", "a b/c.d/x.y.png.png", "top.png"];
+        assert_eq!(picture::list_tree(&output).unwrap(), names.map(PathBuf::from));
+        assert!(succeeded(&idm(&args)).contains("3 pictures there before"));
         std::fs::remove_file(input.join("a b/c.d/x.y.png")).unwrap();
     }
 }

@@ -13,6 +13,8 @@ mod export;
 mod generate;
 mod iterate;
 mod pack;
+#[cfg(feature = "detect")]
+mod photo_files;
 mod pictures;
 #[cfg(feature = "detect")]
 mod prepare;

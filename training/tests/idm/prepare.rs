@@ -156,6 +156,34 @@ fn good_faces_are_kept_and_every_refusal_has_its_reason() {
     assert_eq!(refused, expected);
 }
 
+/// Photos that cannot be read, by their names or by their contents, are named with the reason and counted.
+#[test]
+fn photos_of_other_formats_are_named_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (photos, output) = (folder.path().join("photos"), folder.path().join("faces"));
+    std::fs::create_dir(&photos).unwrap();
+    let heic = b"\0\0\0\x10ftypheic\0\0\0\0";
+    for name in ["phone.HEIC", "sent.jpg"] {
+        std::fs::write(photos.join(name), heic).unwrap();
+    }
+    failed(&prepare(&photos.join("none"), &output, &[]), &["none"]);
+    std::fs::copy(test_data("astronaut.png"), photos.join("astronaut")).unwrap();
+    let prepared = prepare(&photos, &output, &[]);
+    let said = succeeded(&prepared);
+    assert!(said.contains("3 photos, 1 faces: 1 kept") && said.contains("2  photo not readable"), "{said}");
+    let complaint = String::from_utf8_lossy(&prepared.stderr).into_owned();
+    assert!(complaint.contains("phone.HEIC cannot be read: it is HEIC; convert it"), "{complaint}");
+    assert!(complaint.contains("sent.jpg is not a readable picture: it is HEIC"), "{complaint}");
+    let refused = lines(&output.join("refused.jsonl"));
+    assert_eq!(
+        refused.iter().map(|line| line["source"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["phone.HEIC", "sent.jpg"]
+    );
+    std::fs::remove_file(photos.join("astronaut")).unwrap();
+    std::fs::remove_file(photos.join("sent.jpg")).unwrap();
+    failed(&prepare(&photos, &output, &[]), &["no PNG or JPEG pictures", "1 of other formats", "phone.HEIC"]);
+}
+
 /// The landmarks that a detector finds in the photo are carried onto the template, those that it finds in the written
 /// face lie there, and the face's pixels are the photo's at the places that the transform names.
 #[test]

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
-use training::picture;
+use training::picture::{self, Listing};
+
+use crate::common::several::tiff_pages;
 
 fn data(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data")).join(name)
@@ -24,18 +26,28 @@ fn unreadable_pictures_are_named_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let whole = std::fs::read(data("astronaut.png")).unwrap();
     let photo = std::fs::read(data("biden.jpg")).unwrap();
-    let cases: [(&str, &[u8], &str); 5] = [
-        ("empty.png", b"", "not a readable picture"),
-        ("text.jpg", b"This is no picture.", "not a readable picture"),
-        ("cut.png", &whole[..whole.len() / 2], "not a readable picture"),
-        ("cut.jpg", &photo[..300], "not a readable picture"),
-        ("drawing.gif", b"GIF89a\x01\0\x01\0\0\0\0;", "PNG, JPEG, WebP"),
+    let cases: [(&str, &[u8], &str); 14] = [
+        ("empty.png", b"", "it is empty"),
+        ("text.jpg", "This is no picture, not even café.".as_bytes(), "it is text"),
+        ("cut.png", &whole[..whole.len() / 2], ""),
+        ("cut.jpg", &photo[..300], "it is cut off"),
+        ("phone.jpg", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic....", "it is HEIC"),
+        ("web.jpg", b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif....", "it is AVIF"),
+        ("clip.jpg", b"\0\0\0\x10ftypmp42\0\0\0\0....", "it is a film"),
+        ("new.png", b"\0\0\0\x0cJXL \x0d\x0a\x87\x0a", "it is JPEG XL"),
+        ("layers.png", b"8BPS\0\x01", "it is a Photoshop document"),
+        ("icon.bmp", b"\0\0\x01\0\x01\0", "it is ICO"),
+        ("noise.png", &[0x80, 0x81, 0x82, 0, 1, 2], "its format is unknown"),
+        ("empty.gif", b"GIF89a\x01\0\x01\0\0\0\0;", ""),
+        ("canon.tif", b"II*\0\x10\0\0\0CR\x02\0", "RAW"),
+        ("camera.tif", &tiff_pages(&[true, false]), "RAW"),
     ];
     for (name, bytes, reason) in cases {
         let file = folder.path().join(name);
         std::fs::write(&file, bytes).unwrap();
         let message = picture::read(&file).unwrap_err().to_string();
-        assert!(message.contains(name) && message.contains(reason), "{message}");
+        assert!(message.contains(&format!("{name} is not a readable picture: ")), "{message}");
+        assert!(message.contains(reason) && message.contains("PNG, JPEG, WebP, TIFF, GIF"), "{message}");
     }
     for path in [folder.path().join("nowhere.png"), folder.path().to_owned()] {
         let message = picture::read(&path).unwrap_err().to_string();
@@ -79,7 +91,32 @@ fn folders_are_listed_by_name_without_other_files() {
     let listed = picture::list(folder.path()).unwrap();
     let listed: Vec<_> = listed.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(listed, ["a.jpeg", "b.PNG", "c.jpg", "d.TIFF"]);
-    assert_eq!(picture::list_unreadable(folder.path()).unwrap(), [PathBuf::from("e.heic")]);
+    let listing = Listing::of(folder.path()).unwrap();
+    assert_eq!(listing.unreadable, [(PathBuf::from("e.heic"), "it is empty".to_owned())]);
+    assert_eq!(listing.others, [PathBuf::from("notes.txt")]);
+}
+
+/// Phones call JPEG files .HEIC, and some files have no ending. A RAW picture is a TIFF file by its content.
+#[test]
+fn where_a_name_says_too_little_the_content_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let photo = std::fs::read(data("biden.jpg")).unwrap();
+    std::fs::write(folder.path().join("IMG_1.HEIC"), &photo).unwrap();
+    std::fs::write(folder.path().join("scan"), &photo).unwrap();
+    std::fs::write(folder.path().join("README"), "no picture").unwrap();
+    std::fs::write(folder.path().join("raw.dng"), tiff_pages(&[true, false])).unwrap();
+    let tiff = folder.path().join("whole.tif");
+    RgbImage::new(2, 2).save(&tiff).unwrap();
+    std::fs::rename(tiff, folder.path().join("whole.nef")).unwrap();
+    let listing = Listing::of(folder.path()).unwrap();
+    assert_eq!(listing.pictures, ["IMG_1.HEIC", "scan"].map(PathBuf::from));
+    assert_eq!(
+        picture::list(folder.path()).unwrap(),
+        ["IMG_1.HEIC", "scan"].map(|name| folder.path().join(name))
+    );
+    assert_eq!(listing.others, [PathBuf::from("README")]);
+    let unreadable: Vec<_> = listing.unreadable.iter().map(|(file, _)| file.to_str().unwrap()).collect();
+    assert_eq!(unreadable, ["raw.dng", "whole.nef"]);
 }
 
 #[test]
