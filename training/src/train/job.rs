@@ -125,19 +125,15 @@ impl TrainJob {
         let validation =
             self.validation.as_ref().map(validation).transpose().map_err(RunError::Validation)?;
         let dataset = validation.as_ref().unwrap_or(training);
-        Ok(Subjects::Faces(Samples::read(
-            dataset,
-            config.evaluation.faces,
-            config,
-            self.networks.identity.as_deref(),
-        )?))
+        let identity = self.networks.identity.as_deref();
+        Ok(Subjects::Faces(Box::new(Samples::read(dataset, config.evaluation.faces, config, identity)?)))
     }
 }
 
 /// What the model is looked at by.
 enum Subjects {
     /// Faces to restore.
-    Faces(Samples),
+    Faces(Box<Samples>),
     /// Noise to make pictures of.
     Noise(Generated),
 }
