@@ -24,6 +24,8 @@ pub(super) struct DetailTraining {
     /// γ_T, at which the coarse network gives the mean.
     noisiest: f32,
     networks: LossNetworks,
+    /// How much each pixel counts in |y − x|, `[1, 1, S, S]`.
+    weights: Tensor,
     discriminator: Option<Discriminator>,
 }
 
@@ -95,6 +97,7 @@ impl DetailTraining {
             gamma: gamma as f32,
             noisiest: schedule.gamma(schedule.timesteps()) as f32,
             networks,
+            weights: eye_weights(config.pair_recipe().side().into(), detail.eyes, device)?,
             discriminator: discriminator.transpose()?,
         }))
     }
@@ -163,8 +166,7 @@ impl DetailTraining {
             let (x, mean) = (pick(faces.x)?, pick(&mean.f_detach()?)?);
             let pixel = y.f_sub(&x)?.f_abs()?;
             terms.pixel = share * f64::try_from(pixel.f_detach()?.f_mean(Kind::Float)?)?;
-            let weights = eye_weights(y.size4()?.3, self.config.eyes, y.device())?;
-            let pixel = pixel.f_mul(&weights)?.f_mean(Kind::Float)?;
+            let pixel = pixel.f_mul(&self.weights)?.f_mean(Kind::Float)?;
             total = total.f_add(&pixel.f_mul_scalar(share * self.config.pixel)?)?;
             if let Some(distance) = self.networks.estrangement(&y, &x)? {
                 terms.identity = share * f64::try_from(distance.f_detach()?)?;
