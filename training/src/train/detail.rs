@@ -72,6 +72,8 @@ pub(super) struct Window {
     left: i64,
     top: i64,
     side: i64,
+    /// Side of the part in its middle that the perceptual network sees at the window's size.
+    seen: i64,
 }
 
 impl DetailTraining {
@@ -115,9 +117,11 @@ impl DetailTraining {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         // The streams from the end are nobody else's.
         rng.set_stream(u64::MAX - iteration);
-        let room = side - i64::from(self.config.window);
-        let mut offset = || rng.random_range(0..=room);
-        Ok(Window { left: offset(), top: offset(), side: i64::from(self.config.window) })
+        let window = i64::from(self.config.window);
+        let mut offset = || rng.random_range(0..=side - window);
+        let (left, top) = (offset(), offset());
+        let seen = (window as f64 / rng.random_range(1.0..=self.config.zoom)).round() as i64;
+        Ok(Window { left, top, side: window, seen })
     }
 
     /// Gradients of the discriminator at step `iteration`, to be averaged over processes in place.
@@ -173,7 +177,9 @@ impl DetailTraining {
                 total = total.f_add(&distance.f_mul_scalar(share * self.config.identity)?)?;
             }
             let [y, x, mean] = [window.of(&y)?, window.of(&x)?, window.of(&mean)?];
-            if let Some(distance) = self.networks.distance(&y, &x, compute)? {
+            if let Some(distance) =
+                self.networks.distance(&window.enlarge(&y)?, &window.enlarge(&x)?, compute)?
+            {
                 terms.perceptual = share * f64::try_from(distance.f_detach()?)?;
                 total = total.f_add(&distance.f_mul_scalar(share * self.config.perceptual)?)?;
             }
@@ -259,5 +265,15 @@ impl DetailTraining {
 impl Window {
     fn of(self, pictures: &Tensor) -> Result<Tensor, TchError> {
         pictures.f_narrow(2, self.top, self.side)?.f_narrow(3, self.left, self.side)
+    }
+
+    /// What the perceptual network sees of what [`of`](Self::of) gave.
+    fn enlarge(self, window: &Tensor) -> Result<Tensor, TchError> {
+        if self.seen == self.side {
+            return Ok(window.shallow_clone());
+        }
+        let from = (self.side - self.seen) / 2;
+        let middle = window.f_narrow(2, from, self.seen)?.f_narrow(3, from, self.seen)?;
+        middle.f_upsample_bilinear2d([self.side, self.side], false, None, None)
     }
 }
