@@ -81,27 +81,26 @@ impl Checkpoint {
     }
 
     /// This model with a detail head where it has none, to be trained: one that gives what the prediction's head gives, by filters of
-    /// its own, or with a `width` above 0 by a branch ([`UNetConfig::detail_width`](crate::UNetConfig::detail_width)), whose fresh
-    /// weights follow from libtorch's seed.
+    /// its own; and with a `width` above 0 with a branch ([`UNetConfig::detail_width`](crate::UNetConfig::detail_width)) where it has
+    /// none, whose fresh weights add nothing and follow from libtorch's seed.
     ///
     /// # Errors
     /// [`RestoreError::Torch`].
     pub fn with_detail_head(mut self, width: i64) -> Result<Self, RestoreError> {
-        if self.config.unet.detail_head {
-            return Ok(self);
-        }
-        self.config.unet.detail_head = true;
-        self.config.unet.detail_width = width;
-        if width == 0 {
+        if !self.config.unet.detail_head {
+            self.config.unet.detail_head = true;
             for part in ["weight", "bias"] {
                 if let Some(output) = self.weights.get(&format!("output.{part}")) {
                     self.weights.insert(format!("sharp.{part}"), output.f_detach_copy()?);
                 }
             }
+        }
+        if width == 0 || self.config.unet.detail_width > 0 {
             return Ok(self);
         }
+        self.config.unet.detail_width = width;
         let variables = nn::VarStore::new(Device::Cpu);
-        DetailBranch::new(&(variables.root() / "sharp"), &self.config.unet)?;
+        DetailBranch::new(&(variables.root() / "branch"), &self.config.unet)?;
         for (name, weight) in variables.variables() {
             self.weights.insert(name, weight.f_detach_copy()?);
         }

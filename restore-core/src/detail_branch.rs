@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The branch of a network that draws the sharp face: at half the picture's size, where the network itself works in patches.
+//! The branch of a network that finishes the sharp face: at half the picture's size, where the network itself works in patches.
 
 use tch::{Kind, Tensor, nn};
 
@@ -12,13 +12,13 @@ type Result<T> = std::result::Result<T, RestoreError>;
 /// Side of the patches of the branch's own grid.
 pub(crate) const BRANCH_PATCH: i64 = 2;
 
-/// Pictures that it sees: x_t, the condition and the prediction.
+/// Pictures that it sees: x_t, the condition and the face that the head draws.
 const PICTURES: i64 = 3;
 
 /// Residual blocks.
 const BLOCKS: usize = 2;
 
-/// Adds to the prediction the detail that it lacks, from the network's last features and the pictures themselves. What a network of
+/// Adds to the face of a detail head what it lacks, from the network's last features and the pictures themselves. What a network of
 /// patches of 4×4 gives is 16 pixels by as many filters, which draw lines of the patch's period for texture; this is convolutions over
 /// patches of 2×2. Residual blocks without norm (Lim et al. 2017: EDSR).
 pub(crate) struct DetailBranch {
@@ -54,8 +54,8 @@ impl DetailBranch {
         })
     }
 
-    /// The correction of a prediction, `[N, 12, H/2, W/2]` fp32 for a pixel shuffle: of `features`, `[N, C, H/p, W/p]` in the precision
-    /// of the computation, and of x_t, the condition and the prediction, `[N, 3, H, W]`.
+    /// The correction of a sharp face, `[N, 12, H/2, W/2]` fp32 for a pixel shuffle: of `features`, `[N, C, H/p, W/p]` in the precision
+    /// of the computation, and of x_t, the condition and that face, `[N, 3, H, W]`.
     pub(crate) fn forward(
         &self,
         features: &Tensor,

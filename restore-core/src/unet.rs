@@ -41,12 +41,10 @@ pub struct Heads {
     pub sharp: Option<Tensor>,
 }
 
-/// What gives the sharp face.
-enum Sharp {
-    /// An output beside the prediction's, from the same features.
-    Head(Conv),
-    /// A branch that adds to the prediction.
-    Branch(DetailBranch),
+/// What gives the sharp face: filters beside the prediction's, of the same features, and a branch that adds to what they draw.
+struct Sharp {
+    head: Conv,
+    branch: Option<DetailBranch>,
 }
 
 /// The blocks of one grid size, on the way down or up.
@@ -117,10 +115,11 @@ impl UNet {
             decoder: build_decoder(&(path / "decoder"), config, skips)?,
             norm: Norm::new(&(path / "norm"), config.channels(0), config.design)?,
             output: output("output")?,
-            sharp: match (config.detail_head, config.detail_width) {
-                (false, _) => None,
-                (true, 0) => Some(Sharp::Head(output("sharp")?)),
-                (true, _) => Some(Sharp::Branch(DetailBranch::new(&(path / "sharp"), config)?)),
+            sharp: if config.detail_head {
+                let branch = (config.detail_width > 0).then(|| DetailBranch::new(&(path / "branch"), config));
+                Some(Sharp { head: output("sharp")?, branch: branch.transpose()? })
+            } else {
+                None
             },
             even,
             config: config.clone(),
@@ -184,17 +183,23 @@ impl UNet {
     ) -> Result<Heads> {
         let h = self.features(x_t, condition, gamma, compute, train)?;
         let prediction = self.prediction(&h, condition)?;
-        let sharp = match &self.sharp {
-            None => None,
-            Some(Sharp::Head(head)) => Some(self.whole(head, &h, condition)?),
-            Some(Sharp::Branch(branch)) => {
-                // The prediction stays the mean: what the sharp face lacks is no reason to change it.
-                let mean = prediction.f_detach()?;
-                let detail = branch.forward(&h, [x_t, condition, &mean])?;
-                Some(self.picture(&detail, BRANCH_PATCH)?.f_add(&mean)?)
-            }
+        let sharp = self.sharp.as_ref().map(|sharp| self.sharp_face(sharp, &h, x_t, condition));
+        Ok(Heads { prediction, sharp: sharp.transpose()? })
+    }
+
+    fn sharp_face(
+        &self,
+        sharp: &Sharp,
+        features: &Tensor,
+        x_t: &Tensor,
+        condition: &Tensor,
+    ) -> Result<Tensor> {
+        let face = self.whole(&sharp.head, features, condition)?;
+        let Some(branch) = &sharp.branch else {
+            return Ok(face);
         };
-        Ok(Heads { prediction, sharp })
+        let detail = branch.forward(features, [x_t, condition, &face])?;
+        Ok(self.picture(&detail, BRANCH_PATCH)?.f_add(&face)?)
     }
 
     /// What the outputs are made of, `[N, C, H/p, W/p]`.
@@ -340,11 +345,10 @@ impl UNet {
         self.coarse.as_ref().map_or(0, |coarse| coarse.flops(size / 2))
             + self.stem.flops(grid)
             + self.output.flops(grid)
-            + match &self.sharp {
-                None => 0,
-                Some(Sharp::Head(head)) => head.flops(grid),
-                Some(Sharp::Branch(branch)) => branch.flops(size),
-            }
+            + self.sharp.as_ref().map_or(0, |sharp| {
+                let branch = sharp.branch.as_ref();
+                sharp.head.flops(grid) + branch.map_or(0, |branch| branch.flops(size))
+            })
             + down
             + up
             + self.middle.0.flops(middle)

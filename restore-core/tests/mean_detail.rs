@@ -142,7 +142,7 @@ fn a_fresh_head_changes_nothing_and_configurations_are_checked() {
 
 /// A branch begins as nothing, and whatever it learns the mean stays as it is: the values, and the gradient of the mean's own filters.
 #[test]
-fn a_branch_draws_the_sharp_face_and_leaves_the_mean_alone() {
+fn a_branch_adds_to_the_sharp_face_and_leaves_the_mean_alone() {
     let plain = small_model().with_coarse(small_model());
     let mut model = plain.with_detail_head(8).unwrap();
     model.config.inference.detail_gamma = Some(GAMMA);
@@ -153,7 +153,7 @@ fn a_branch_draws_the_sharp_face_and_leaves_the_mean_alone() {
     assert!(mean.equal(&with_detail(&restorer(&model), 1.0)));
 
     let mut branch: Vec<_> =
-        model.weights.iter_mut().filter(|(name, _)| name.starts_with("sharp.")).collect();
+        model.weights.iter_mut().filter(|(name, _)| name.starts_with("branch.")).collect();
     assert_eq!(
         branch.len(),
         2 * (3 + 2 * 2),
@@ -180,14 +180,14 @@ fn a_branch_draws_the_sharp_face_and_leaves_the_mean_alone() {
     heads.sharp.unwrap().mean(Kind::Float).backward();
     let gradient = |name: &str| variables.variables()[name].grad();
     assert!(!gradient("output.weight").defined(), "the mean's own filters learn from the mean alone");
-    assert!(gradient("sharp.stem.weight").abs().max().double_value(&[]) > 0.0);
+    assert!(gradient("branch.stem.weight").abs().max().double_value(&[]) > 0.0);
     assert!(gradient("stem.weight").abs().max().double_value(&[]) > 0.0, "the features are shared");
 
     let operations = |model: &Checkpoint| {
         let variables = nn::VarStore::new(Device::Cpu);
         UNet::new(&variables.root(), &model.config.unet).unwrap().flops(32)
     };
-    let plain = small_model().with_coarse(small_model());
+    let plain = small_model().with_coarse(small_model()).with_detail_head(0).unwrap();
     // On the grid of 16: lift 16→8, stem 36→8, four of 8→8, output 8→12, two operations a weight and place.
     let weights = 16 * 8 + 9 * (36 * 8 + 4 * 8 * 8 + 8 * 12);
     assert_eq!(operations(&model) - operations(&plain), 2 * weights * 16 * 16);

@@ -75,10 +75,10 @@ pub fn run(args: &PackArgs) -> anyhow::Result<()> {
 fn average(model: &mut Checkpoint, path: &Path, share: f64) -> anyhow::Result<()> {
     let mut other = Checkpoint::open(path)?;
     if model.config.unet.detail_head {
-        let has_branch = !other.config.unet.detail_head && model.config.unet.detail_width > 0;
+        let lacks_branch = other.config.unet.detail_width == 0;
         other = other.with_detail_head(model.config.unet.detail_width)?;
-        if has_branch {
-            let branch = model.weights.iter().filter(|(name, _)| name.starts_with("sharp."));
+        if lacks_branch {
+            let branch = model.weights.iter().filter(|(name, _)| name.starts_with("branch."));
             for (name, weight) in branch {
                 other.weights.insert(name.clone(), weight.f_detach_copy()?);
             }

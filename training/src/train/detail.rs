@@ -24,6 +24,8 @@ pub(super) struct DetailTraining {
     /// γ_T, at which the coarse network gives the mean.
     noisiest: f32,
     networks: LossNetworks,
+    /// How much each pixel counts in |y − x|, `[1, 1, S, S]`.
+    weights: Tensor,
     discriminator: Option<Discriminator>,
 }
 
@@ -70,6 +72,8 @@ pub(super) struct Window {
     left: i64,
     top: i64,
     side: i64,
+    /// Side of the part in its middle that the perceptual network sees at the window's size.
+    seen: i64,
 }
 
 impl DetailTraining {
@@ -95,6 +99,7 @@ impl DetailTraining {
             gamma: gamma as f32,
             noisiest: schedule.gamma(schedule.timesteps()) as f32,
             networks,
+            weights: eye_weights(config.pair_recipe().side().into(), detail.eyes, device)?,
             discriminator: discriminator.transpose()?,
         }))
     }
@@ -112,9 +117,11 @@ impl DetailTraining {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         // The streams from the end are nobody else's.
         rng.set_stream(u64::MAX - iteration);
-        let room = side - i64::from(self.config.window);
-        let mut offset = || rng.random_range(0..=room);
-        Ok(Window { left: offset(), top: offset(), side: i64::from(self.config.window) })
+        let window = i64::from(self.config.window);
+        let mut offset = || rng.random_range(0..=side - window);
+        let (left, top) = (offset(), offset());
+        let seen = (window as f64 / rng.random_range(1.0..=self.config.zoom)).round() as i64;
+        Ok(Window { left, top, side: window, seen })
     }
 
     /// Gradients of the discriminator at step `iteration`, to be averaged over processes in place.
@@ -163,15 +170,16 @@ impl DetailTraining {
             let (x, mean) = (pick(faces.x)?, pick(&mean.f_detach()?)?);
             let pixel = y.f_sub(&x)?.f_abs()?;
             terms.pixel = share * f64::try_from(pixel.f_detach()?.f_mean(Kind::Float)?)?;
-            let weights = eye_weights(y.size4()?.3, self.config.eyes, y.device())?;
-            let pixel = pixel.f_mul(&weights)?.f_mean(Kind::Float)?;
+            let pixel = pixel.f_mul(&self.weights)?.f_mean(Kind::Float)?;
             total = total.f_add(&pixel.f_mul_scalar(share * self.config.pixel)?)?;
             if let Some(distance) = self.networks.estrangement(&y, &x)? {
                 terms.identity = share * f64::try_from(distance.f_detach()?)?;
                 total = total.f_add(&distance.f_mul_scalar(share * self.config.identity)?)?;
             }
             let [y, x, mean] = [window.of(&y)?, window.of(&x)?, window.of(&mean)?];
-            if let Some(distance) = self.networks.distance(&y, &x, compute)? {
+            if let Some(distance) =
+                self.networks.distance(&window.enlarge(&y)?, &window.enlarge(&x)?, compute)?
+            {
                 terms.perceptual = share * f64::try_from(distance.f_detach()?)?;
                 total = total.f_add(&distance.f_mul_scalar(share * self.config.perceptual)?)?;
             }
@@ -257,5 +265,15 @@ impl DetailTraining {
 impl Window {
     fn of(self, pictures: &Tensor) -> Result<Tensor, TchError> {
         pictures.f_narrow(2, self.top, self.side)?.f_narrow(3, self.left, self.side)
+    }
+
+    /// What the perceptual network sees of what [`of`](Self::of) gave.
+    fn enlarge(self, window: &Tensor) -> Result<Tensor, TchError> {
+        if self.seen == self.side {
+            return Ok(window.shallow_clone());
+        }
+        let from = (self.side - self.seen) / 2;
+        let middle = window.f_narrow(2, from, self.seen)?.f_narrow(3, from, self.seen)?;
+        middle.f_upsample_bilinear2d([self.side, self.side], false, None, None)
     }
 }

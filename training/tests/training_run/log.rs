@@ -191,7 +191,10 @@ fn a_run_that_gains_nothing_more_ends_early_and_keeps_its_best_model() {
     assert!(said.contains("the best look was that of iteration 10"), "{said}");
     let weights = |name: &str| Checkpoint::open(&run.join(name)).unwrap().weights;
     let (best, last) = (weights("best.safetensors"), weights("model.safetensors"));
-    assert!(best.len() == last.len() && best.iter().all(|(name, weight)| weight.equal(&last[name])));
+    assert_eq!(best.len(), last.len());
+    // The moving average of equal weights is rounded.
+    let away = |name: &String| (&best[name] - &last[name]).abs().max().double_value(&[]);
+    assert!(best.keys().all(|name| away(name) < 0.01));
     let again = succeeded(&train(&config, &data, &run, &[&"--resume"]));
     assert!(again.contains("30 iterations done"), "{again}");
 }

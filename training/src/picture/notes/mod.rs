@@ -28,7 +28,7 @@ impl Notes {
         let chunks = match format {
             ImageFormat::Jpeg => return Self::Jpeg(JpegNotes::of(bytes)),
             ImageFormat::Png => return Self::Png(png::chunks_to_keep(bytes)),
-            ImageFormat::Tiff => tags::chunks(bytes),
+            ImageFormat::Tiff => return Self::Png(tags::chunks(bytes)),
             ImageFormat::Bmp => bmp_density(bytes).map(Density::chunk).unwrap_or_default(),
             _ => Vec::new(),
         };

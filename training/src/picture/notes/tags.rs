@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Those tags of a TIFF file that have a place in PNG, beside XMP: resolution, IPTC, what Photoshop keeps with a picture, and
+//! Those tags of a TIFF file that have a place in PNG: XMP, resolution, IPTC, what Photoshop keeps with a picture, and
 //! EXIF, which are tags of the file itself and directories of their own.
 
 use std::io::{Cursor, Read, Seek};
@@ -10,7 +10,10 @@ use tiff::decoder::{Decoder, IfdDecoder};
 use tiff::encoder::TiffEncoder;
 use tiff::tags::{ByteOrder, Tag, Type, ValueBuffer};
 
-use super::png::{Density, exif_chunk, raw_profile};
+use super::png::{Density, exif_chunk, raw_profile, xmp};
+
+/// The text of XMP. `image` gives it only where the pixels take more memory than it.
+const XMP: Tag = Tag::Unknown(700);
 
 /// Tags of bytes, and what their profiles are called in PNG.
 const PROFILES: [(u16, &str); 2] = [(33723, "iptc"), (34377, "8bim")];
@@ -39,6 +42,9 @@ pub(super) fn chunks(bytes: &[u8]) -> Vec<u8> {
     let Ok(mut tiff) = Decoder::new(Cursor::new(bytes)) else { return Vec::new() };
     let mut chunks = density(&mut tiff).map(Density::chunk).unwrap_or_default();
     let order = tiff.byte_order();
+    if let Some(text) = value(&mut tiff.image_ifd(), XMP, order) {
+        chunks.extend(xmp(text.as_bytes().to_vec()).unwrap_or_default());
+    }
     for (tag, name) in PROFILES {
         // Bytes are bytes, also where they are declared to be 32-bit numbers, as often with IPTC.
         if let Some(profile) = value(&mut tiff.image_ifd(), Tag::Unknown(tag), order) {

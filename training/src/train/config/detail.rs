@@ -30,6 +30,10 @@ pub struct DetailConfig {
     /// Side in pixels of the window of each sample in which the perceptual and the adversarial term look; it lies elsewhere in
     /// each step, in no phase with the network's patches. A smaller one makes the step cheaper.
     pub window: u32,
+    /// How far the perceptual term looks into the window: it sees the middle of it enlarged to the window's size, by a factor drawn from
+    /// 1 to this for each step. Such a network often begins with a blur and a stride, and what is too fine for it (lines of the patch's
+    /// period) it neither likes nor dislikes until it sees it larger.
+    pub zoom: f64,
     /// The adversarial term.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adversarial: Option<AdversarialConfig>,
@@ -45,6 +49,7 @@ impl Default for DetailConfig {
             perceptual: 0.0,
             identity: 0.0,
             window: 192,
+            zoom: 1.0,
             adversarial: None,
         }
     }
@@ -90,6 +95,7 @@ impl DetailConfig {
         let side = config.pair_recipe().side();
         let window = (16..=side).contains(&self.window);
         check(window, "detail.window", self.window.into(), "from 16 to the side of a training pair")?;
+        check((1.0..=4.0).contains(&self.zoom), "detail.zoom", self.zoom, "from 1 to 4")?;
         let Some(adversarial) = &self.adversarial else {
             return Ok(());
         };

@@ -44,7 +44,7 @@ const TERMS: [&str; 5] = ["pixel", "perceptual", "identity", "adversarial", "dis
 const LOSS_COLUMN: usize = 2;
 const RATE_COLUMN: usize = 4;
 
-/// Columns of `validation.csv`: means over the faces looked at ([`Quality`]), empty where they could not be measured, and what is left of
+/// Columns of `validation.csv`: means over the faces looked at ([`Quality`](super::quality::Quality)), empty where they could not be measured, and what is left of
 /// the damage.
 const VALIDATION: [&str; 10] = [
     "iteration",

@@ -51,6 +51,8 @@ pub struct Samples {
     pairs: Vec<Pair>,
     seeds: Vec<u64>,
     networks: MetricNetworks,
+    /// Of the degraded versions.
+    input: Quality,
 }
 
 /// What a model makes of the [`Samples`].
@@ -86,9 +88,12 @@ impl Samples {
         recipe.data = DataConfig { crop: None, jitter: 0.0, ..recipe.data };
         recipe.degradation.clean_share = 0.0;
         let count = count.min(dataset.count());
-        let networks = MetricNetworks::open(identity, None, None, None, Device::Cpu)?;
-        let mut samples =
-            Self { pairs: Vec::with_capacity(count), seeds: Vec::with_capacity(count), networks };
+        let mut samples = Self {
+            pairs: Vec::with_capacity(count),
+            seeds: Vec::with_capacity(count),
+            networks: MetricNetworks::open(identity, None, None, None, Device::Cpu)?,
+            input: Quality::default(),
+        };
         let (mut tried, mut last) = (0, String::new());
         for slot in 0..count {
             let bounds = [slot, slot + 1].map(|edge| edge * dataset.count() / count);
@@ -111,6 +116,10 @@ impl Samples {
         }
         if samples.pairs.is_empty() && count > 0 {
             return Err(SamplesError::Unreadable { tried, last });
+        }
+        if count > 0 {
+            let degraded = samples.pairs.iter().map(|pair| &pair.degraded);
+            samples.input = quality(&mut samples.networks, &samples.pairs, degraded.collect())?;
         }
         Ok(samples)
     }
@@ -139,11 +148,8 @@ impl Samples {
         let restored = restorer.restore_rgb8(&inputs, &self.seeds)?;
         let outputs: Vec<RgbImage> =
             restored.into_iter().filter_map(|bytes| RgbImage::from_raw(side, side, bytes)).collect();
-        let truths = self.networks.truths(self.pairs.iter().map(|pair| &pair.target).collect())?;
-        let degraded: Vec<&RgbImage> = self.pairs.iter().map(|pair| &pair.degraded).collect();
-        let input = Quality::of(&self.networks.scores(&degraded, &truths)?);
-        let output = Quality::of(&self.networks.scores(&outputs.iter().collect::<Vec<_>>(), &truths)?);
-        Ok(Look { grid: self.grid(&outputs)?, input, output })
+        let output = quality(&mut self.networks, &self.pairs, outputs.iter().collect())?;
+        Ok(Look { grid: self.grid(&outputs)?, input: self.input, output })
     }
 
     fn grid(&self, outputs: &[RgbImage]) -> Result<RgbImage, PictureError> {
@@ -162,6 +168,16 @@ pub(super) fn choice(device: Device) -> DeviceChoice {
         Device::Cuda(index) => DeviceChoice::Cuda(index),
         _ => DeviceChoice::Cpu,
     }
+}
+
+/// That of `pictures`, which show the faces of the pairs.
+fn quality(
+    networks: &mut MetricNetworks,
+    pairs: &[Pair],
+    pictures: Vec<&RgbImage>,
+) -> Result<Quality, SamplesError> {
+    let truths = networks.truths(pairs.iter().map(|pair| &pair.target).collect())?;
+    Ok(Quality::of(&networks.scores(&pictures, &truths)?))
 }
 
 fn pair(recipe: &PairRecipe, path: &Path, seed: u64) -> Result<Pair, String> {
