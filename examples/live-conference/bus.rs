@@ -25,7 +25,12 @@ pub fn next_end(pipeline: &gst::Pipeline, patience: gst::ClockTime) -> Result<Op
         gst::MessageType::SegmentDone,
         gst::MessageType::Latency,
     ];
-    while let Some(message) = bus.timed_pop_filtered(patience, &kinds) {
+    // The binding's timed_pop_filtered finds the time used up before it has looked.
+    let next = || match patience {
+        gst::ClockTime::ZERO => bus.pop_filtered(&kinds),
+        patience => bus.timed_pop_filtered(patience, &kinds),
+    };
+    while let Some(message) = next() {
         match message.view() {
             gst::MessageView::Eos(_) => return Ok(Some(End::Stream)),
             gst::MessageView::SegmentDone(_) => return Ok(Some(End::Segment)),

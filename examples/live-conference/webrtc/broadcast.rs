@@ -121,3 +121,55 @@ impl Drop for Broadcast {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use gst_video::UpstreamForceKeyUnitEvent;
+
+    use super::*;
+
+    /// The encoder makes a keyframe each 300 frames by itself, so one within so few was asked for.
+    const SOON: usize = 20;
+    /// How long a frame may take on a busy machine.
+    const LONGEST: gst::ClockTime = gst::ClockTime::from_seconds(60);
+
+    /// Whether the next frame that comes to a viewer is a keyframe.
+    fn is_key(viewer: &gst_app::AppSink) -> bool {
+        let sample = viewer.try_pull_sample(LONGEST).expect("a frame comes");
+        !sample.buffer().unwrap().flags().contains(gst::BufferFlags::DELTA_UNIT)
+    }
+
+    /// A browser that has lost packets sends PLI (RFC 4585) or FIR (RFC 5104), which `webrtcbin` sends upstream from the viewer's
+    /// pipeline as this event. The encoder is in the source's pipeline.
+    #[test]
+    fn a_viewer_who_asks_for_a_keyframe_gets_one_of_each_stream() {
+        gst::init().unwrap();
+        gstfacerestore::plugin_register_static().unwrap();
+        let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/carphone_pristine.mp4");
+        let cli = Cli::parse_from(["live-conference", "--webrtc", "--source", clip]);
+        let broadcast = Broadcast::start(&cli).unwrap();
+        for stream in &broadcast.streams {
+            let line = "appsrc name=stream ! appsink name=viewer sync=false async=false";
+            let pipeline = gst::parse::launch(line).unwrap().downcast::<gst::Pipeline>().unwrap();
+            let stream_end = pipeline.by_name("stream").and_downcast::<gst_app::AppSrc>().unwrap();
+            let viewer = pipeline.by_name("viewer").and_downcast::<gst_app::AppSink>().unwrap();
+            let link = stream.add_consumer(&stream_end).unwrap();
+            pipeline.set_state(gst::State::Playing).unwrap();
+            assert!(is_key(&viewer), "a viewer begins with a keyframe");
+            for request in 0..3 {
+                let mut quiet = 0;
+                while quiet < SOON {
+                    quiet = if is_key(&viewer) { 0 } else { quiet + 1 };
+                    broadcast.look_after().unwrap();
+                }
+                let event = UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+                // An appsrc handles no such event itself, and says so.
+                viewer.static_pad("sink").unwrap().push_event(event);
+                assert!((0..SOON).any(|_| is_key(&viewer)), "request {request} was not answered");
+            }
+            drop(link);
+            pipeline.set_state(gst::State::Null).unwrap();
+        }
+    }
+}
