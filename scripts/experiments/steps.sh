@@ -92,8 +92,8 @@ train_step() {
 split_data() {
   local folder=$1 most=$2 file count=0 all=() chosen=() kind
   while IFS= read -r file; do all+=("$file"); done < <(
-    find -L "$folder" -type f -not -path '*/.*' \
-      \( -iname '*.png' -o -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.webp' -o -iname '*.tif' -o -iname '*.tiff' -o -iname '*.bmp' \) | LC_ALL=C sort)
+    find -L "$folder" -mindepth 1 -name '.*' -prune -o -type f \
+      \( -iname '*.png' -o -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.webp' -o -iname '*.tif' -o -iname '*.tiff' -o -iname '*.bmp' \) -print | LC_ALL=C sort)
   local number=${#all[@]}
   [ "$most" -gt 0 ] && [ "$most" -lt "$number" ] || most=$number
   [ "$most" -ge 8 ] || die "there are $number pictures in $folder, too few to train on three quarters and to measure on the others"
