@@ -10,7 +10,7 @@ use gst_video::{
 use crate::Picture;
 
 /// The formats that the element takes.
-pub const FORMATS: [VideoFormat; 22] = [
+pub const FORMATS: [VideoFormat; 41] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -31,8 +31,27 @@ pub const FORMATS: [VideoFormat; 22] = [
     VideoFormat::Uyvy,
     VideoFormat::Yvyu,
     VideoFormat::Nv16,
+    VideoFormat::Y41b,
+    VideoFormat::Y444,
+    VideoFormat::Nv24,
+    VideoFormat::Ayuv,
+    VideoFormat::Gbr,
+    VideoFormat::Gbra,
+    VideoFormat::Gray8,
     VideoFormat::I42010le,
+    VideoFormat::P01010le,
     VideoFormat::I42210le,
+    VideoFormat::Y44410le,
+    VideoFormat::Gbr10le,
+    VideoFormat::A42010le,
+    VideoFormat::A42210le,
+    VideoFormat::A44410le,
+    VideoFormat::Gbra10le,
+    VideoFormat::I42012le,
+    VideoFormat::I42212le,
+    VideoFormat::Y44412le,
+    VideoFormat::Gbr12le,
+    VideoFormat::Gray16Le,
 ];
 
 /// A frame in memory of our own. Bytes that hold no colour (alpha, padding) carry a pattern that no element would
@@ -191,9 +210,11 @@ impl Frame {
         let columns = cover(area.x, area.width, format.w_sub()[index]);
         let rows = cover(area.y, area.height, format.h_sub()[index]);
         let plane = format.plane()[index] as usize;
-        let start = self.offsets[plane] + format.poffset()[index] as usize;
-        let (stride, step) = (self.strides[plane], format.pixel_stride()[index] as usize);
         let bytes = bytes_of_samples(&self.info);
+        // Of P010's chroma the table says 1 where two bytes are meant.
+        let offset = if format.poffset()[index] == 1 { bytes } else { format.poffset()[index] as usize };
+        let start = self.offsets[plane] + offset;
+        let (stride, step) = (self.strides[plane], format.pixel_stride()[index] as usize);
         rows.flat_map(move |row| columns.clone().map(move |column| start + row * stride + column * step))
             .flat_map(move |first| first..first + bytes)
     }

@@ -8,7 +8,7 @@ use super::Colour;
 
 /// The formats that the element takes: those of GStreamer's table whose samples are whole bytes or pairs of bytes of this
 /// machine's order, in rows. The rest (tiles, samples across bytes, palettes) is converted without loss by `videoconvert`.
-pub const FORMATS: [VideoFormat; 22] = [
+pub const FORMATS: [VideoFormat; 41] = [
     VideoFormat::Rgb,
     VideoFormat::Bgr,
     VideoFormat::Rgbx,
@@ -29,8 +29,27 @@ pub const FORMATS: [VideoFormat; 22] = [
     VideoFormat::Uyvy,
     VideoFormat::Yvyu,
     VideoFormat::Nv16,
+    VideoFormat::Y41b,
+    VideoFormat::Y444,
+    VideoFormat::Nv24,
+    VideoFormat::Ayuv,
+    VideoFormat::Gbr,
+    VideoFormat::Gbra,
+    VideoFormat::Gray8,
     VideoFormat::I42010le,
+    VideoFormat::P01010le,
     VideoFormat::I42210le,
+    VideoFormat::Y44410le,
+    VideoFormat::Gbr10le,
+    VideoFormat::A42010le,
+    VideoFormat::A42210le,
+    VideoFormat::A44410le,
+    VideoFormat::Gbra10le,
+    VideoFormat::I42012le,
+    VideoFormat::I42212le,
+    VideoFormat::Y44412le,
+    VideoFormat::Gbr12le,
+    VideoFormat::Gray16Le,
 ];
 
 /// Where one colour component (R, G, B or Y', Cb, Cr) lies. Alpha and padding are no components, so that
@@ -119,11 +138,17 @@ impl Layout {
     #[must_use]
     pub fn new(info: &VideoInfo) -> Self {
         let format = info.format_info();
+        let bytes = |index: usize| if format.depth()[index] > 8 { 2 } else { 1 };
+        // The table counts the places of P010's chroma in samples, others in bytes: 1 cannot be one of two bytes.
+        let offset = |index: usize| match format.poffset()[index] as usize {
+            samples @ 1 => samples * bytes(index),
+            offset => offset,
+        };
         let component = |index: usize| Component {
             plane: format.plane()[index] as usize,
-            offset: format.poffset()[index] as usize,
+            offset: offset(index),
             step: format.pixel_stride()[index] as usize,
-            bytes: if format.depth()[index] > 8 { 2 } else { 1 },
+            bytes: bytes(index),
             shift_x: format.w_sub()[index],
             shift_y: format.h_sub()[index],
             columns: info.comp_width(index as u8) as usize,

@@ -19,6 +19,7 @@ const PAD: u8 = 0xa5;
 type Readable = VideoFrame<gst_video::video_frame::Readable>;
 
 /// A frame in our own memory, rows padded.
+#[derive(Clone)]
 struct TestFrame {
     layout: Layout,
     planes: Vec<Vec<u8>>,
@@ -100,23 +101,28 @@ fn place(component: &Component, strides: [usize; 4], row: usize, column: usize) 
     row * strides[component.plane] + component.offset + column * component.step
 }
 
-/// The picture as a frame of the format, by GStreamer's converter.
+/// The picture as a frame of the format, by GStreamer's converter. It begins with 16 bits a channel: from 8 the converter takes shortcuts
+/// for some formats that are less exact.
 fn converted(picture: &Mat, info: &VideoInfo) -> Readable {
-    let rgb = VideoInfo::builder(VideoFormat::Rgb, info.width(), info.height()).build().unwrap();
+    let deep = VideoInfo::builder(VideoFormat::Argb64, info.width(), info.height()).build().unwrap();
     let allocate = |info: &VideoInfo| {
         VideoFrame::from_buffer_writable(gst::Buffer::with_size(info.size()).unwrap(), info).unwrap()
     };
-    let (mut source, mut target) = (allocate(&rgb), allocate(info));
+    let (mut source, mut target) = (allocate(&deep), allocate(info));
     let stride = source.plane_stride()[0] as usize;
-    let row = picture.cols() as usize * 3;
-    for y in 0..picture.rows() as usize {
-        source.plane_data_mut(0).unwrap()[y * stride..][..row]
-            .copy_from_slice(&picture.data_bytes().unwrap()[y * row..][..row]);
+    for y in 0..picture.rows() {
+        let row = &mut source.plane_data_mut(0).unwrap()[y as usize * stride..];
+        for (codes, pixel) in row.chunks_exact_mut(8).zip(picture.at_row::<Vec3b>(y).unwrap()) {
+            let [red, green, blue] = pixel.0;
+            for (code, value) in codes.chunks_exact_mut(2).zip([255, red, green, blue]) {
+                code.fill(value);
+            }
+        }
     }
     let mut config = gst_video::VideoConverterConfig::new();
     // Without dithering the converter rounds, as we do.
     config.set_dither_method(gst_video::VideoDitherMethod::None);
-    VideoConverter::new(&rgb, info, Some(config)).unwrap().frame(&source, &mut target);
+    VideoConverter::new(&deep, info, Some(config)).unwrap().frame(&source, &mut target);
     VideoFrame::from_buffer_readable(target.into_buffer(), info).unwrap()
 }
 
@@ -160,8 +166,8 @@ fn shown(picture: &Mat, info: &VideoInfo) -> Mat {
     shown
 }
 
-/// How far a format may be from a picture, in levels, where `subsampled` is what 4:2:0 costs. Half of it is left for
-/// the roundings of Y'CbCr alone, and 4:1:1, a sample of chroma in a line of four pixels, costs twice as much.
+/// How far a format may be from a picture, in levels, where `subsampled` is what 4:2:0 costs. Two thirds of it are left for
+/// Y'CbCr alone, whose codes the converter cuts off where we round, and 4:1:1, a sample of chroma in a line of four pixels, costs twice as much.
 fn limit(info: &VideoInfo, subsampled: f64) -> f64 {
     let format = info.format_info();
     match format.w_sub().get(1).copied().unwrap_or_default() {
@@ -172,7 +178,7 @@ fn limit(info: &VideoInfo, subsampled: f64) -> f64 {
                 0.5
             }
         }
-        0 => subsampled / 2.0,
+        0 => subsampled / 1.5,
         1 => subsampled,
         _ => subsampled * 2.0,
     }
@@ -257,8 +263,11 @@ fn every_format_reads_as_the_picture_that_gstreamer_wrote() {
                 let part = region_rgb(&frame.view(), region).unwrap();
                 let rect = Rect::new(region.x, region.y, region.width, region.height);
                 let same = Mat::roi(&read, rect).unwrap().try_clone().unwrap();
-                let difference = mean_difference(&part, &same);
-                assert!(difference < 0.02, "{} {region:?}: {difference}", info.name());
+                // Interpolated chroma of more than 8 bits may round to another level.
+                let levels =
+                    opencv::core::norm2(&part, &same, opencv::core::NORM_INF, &opencv::core::no_array())
+                        .unwrap();
+                assert!(levels <= 1.0, "{} {region:?}: {levels}", info.name());
             }
         }
     }
@@ -521,7 +530,7 @@ fn a_field_is_read_and_changed_without_the_other_in_every_format() {
             let opposite = if field == Field::Top { Field::Bottom } else { Field::Top };
             assert!(lines(&changed, opposite) == lines(&frame, opposite), "{name}: the other field changed");
             // As the field alone would be changed.
-            let mut alone = TestFrame::convert(&face, &half, 3);
+            let mut alone = face_field.clone();
             let brighter = correction(whole(width, height / 2), |_, _| [9.0; 3]);
             apply(&mut alone.view_mut(), std::slice::from_ref(&brighter)).unwrap();
             assert!(lines(&changed, field) == alone.planes, "{name}");
