@@ -23,7 +23,7 @@ pub struct Cells {
 
 impl Cells {
     /// The brightness of a picture of `size` pixels, width and height, from its `rows`, top to bottom, which hold `weights.len()`
-    /// bytes a sample. `weights` say what each byte of a sample has to do with its brightness; they sum up to 1 at most. There may
+    /// bytes a sample. `weights` say what each byte of a sample has to do with its brightness; their sum makes the brightest sample 255. There may
     /// be fewer rows than the picture is high: those of a field. A picture without rows or columns has no cells.
     #[must_use]
     pub fn of(rows: &[&[u8]], weights: &[f32], size: (u32, u32)) -> Self {

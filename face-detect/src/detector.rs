@@ -57,9 +57,9 @@ impl DetectOptions {
     }
 }
 
-/// Networks that are kept, each laid out for an input size: a frame, a frame in which faces are suspected, and two
-/// windows.
-const MOST_NETS: usize = 4;
+/// Networks that are kept, each laid out for an input size: a frame, the same turned by a quarter, a frame in which faces are
+/// suspected, and two windows.
+const MOST_NETS: usize = 5;
 
 /// Finds faces with five landmarks each; what has landmarks that [cannot be a face's](crate::misfit::is_plausible) is none. The first
 /// pass at a new input size is slower, since the network's buffers are laid out anew.

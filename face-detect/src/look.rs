@@ -49,14 +49,15 @@ impl Look {
         window.filter(|window| window.pixels() < whole.pixels()).unwrap_or(whole)
     }
 
-    /// A look at a face whose place is known, at the scale of a look at the whole frame or so that it fits into a window.
+    /// A look at a face whose place is known, in the smaller window that holds it as finely as a look at the whole frame would show it, and
+    /// then as finely as that window has room for.
     #[must_use]
     pub fn around(face: &BoundingBox, frame_size: (u32, u32), min_face_size: u32) -> Self {
         let usual = InputSize::for_frame(frame_size.0, frame_size.1, min_face_size).scale;
         let needed = (SURROUNDINGS * face.longer_side()).max(1.0);
         let [small, large] = WINDOWS;
         let side = if needed * usual <= small as f32 { small } else { large };
-        Self::window(face, frame_size, side, usual.min(side as f32 / needed))
+        Self::window(face, frame_size, side, (side as f32 / needed).min(usual.max(1.0)))
     }
 
     /// A look of each of the inputs that looks at a frame of that size can have.
@@ -137,6 +138,8 @@ impl DetectOptions {
         Self {
             score_threshold: self.score_threshold * SUSPICION,
             min_face_size: (self.min_face_size as f32 * SUSPECT_SIZE) as u32,
+            // Large ones, of which most are none, must not take the places of a small one.
+            max_faces: usize::MAX,
             ..*self
         }
     }
@@ -204,10 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn a_known_face_is_looked_at_as_finely_as_the_frame_would_be_if_it_fits() {
+    fn a_known_face_is_looked_at_as_finely_as_its_window_has_room() {
         let face = |side: f32| BoundingBox { x: 600.0, y: 300.0, width: side, height: side };
         let small = Look::around(&face(60.0), FRAME, 32);
-        assert_eq!((small.input.width, small.input.scale), (128, 0.625));
+        assert_eq!((small.input.width, small.input.scale), (128, 1.0));
+        let middling = Look::around(&face(100.0), FRAME, 32);
+        // 170 pixels of surroundings would be 106 at the frame's 0.625.
+        assert!(middling.input.width == 128 && (middling.input.scale - 128.0 / 170.0).abs() < 1e-3);
         let large = Look::around(&face(400.0), FRAME, 32);
         assert_eq!(large.input.width, 256);
         assert!((large.input.scale * 400.0 * SURROUNDINGS - 256.0).abs() < 0.5, "{large:?}");

@@ -15,8 +15,7 @@ use crate::pixels::FramePixels;
 
 /// The whole frame is searched again after so many detection intervals in which nobody was in sight, whatever has changed.
 const LONGEST_REST: u32 = 12;
-/// The whole frame is searched in every so many detections while faces are followed; the others look at these faces and at
-/// what has changed beside them.
+/// The whole frame is searched in every so many looks; the others are at what has changed and at the faces that are followed.
 const WHOLE_EVERY: u32 = 4;
 /// Where a look may be put off, the network takes so many pixels a frame of the stream: about 0.8 ms of a core of an AMD EPYC
 /// (Zen 4), which takes 25 a microsecond.
@@ -92,7 +91,13 @@ impl Lookout {
         }
         let changed = self.watch.changed(cells, size, &[])?;
         let look = Look::for_suspects(changed, size, detect.min_face_size);
-        (self.since_look >= wait(&look, patience)).then_some(Due::Part(look))
+        let pause = wait(&look, patience);
+        if self.since_look < pause {
+            return None;
+        }
+        // A look for suspects may miss a face of the least size, which, once it keeps still, changes nothing any more.
+        let is_due = self.since_whole.is_none_or(|frames| frames >= pause.saturating_mul(WHOLE_EVERY));
+        Some(if is_due { Due::Whole } else { Due::Part(look) })
     }
 
     /// The faces of a frame in which nobody is followed, where that is due.
@@ -107,13 +112,17 @@ impl Lookout {
         cells: &Cells,
         detect: &DetectOptions,
     ) -> Result<Vec<Face>, FaceRestoreError> {
-        match due {
-            Due::Part(look) if !is_somebody(detector, frame, look, detect, &[])? => {
+        let found = match due {
+            Due::Part(look) => strangers(detector, frame, look, detect, &[])?,
+            Due::Whole => Some(Vec::new()),
+        };
+        match (due, found) {
+            (Due::Part(look), None) => {
                 self.since_look = 0;
                 self.watch.searched(cells, frame.size(), look.region);
                 Ok(Vec::new())
             }
-            Due::Part(_) | Due::Whole => self.whole(detector, frame, cells, detect),
+            (_, found) => self.whole_with(found.unwrap_or_default(), detector, frame, cells, detect),
         }
     }
 
@@ -134,23 +143,24 @@ impl Lookout {
         let size = frame.size();
         let looks: Vec<Look> =
             known.iter().map(|face| Look::around(&face.bbox, size, detect.min_face_size)).collect();
-        let usual = FaceDetector::input_size(size.0, size.1, detect.min_face_size);
+        let usual = pixels_of_whole(size, detect);
         let pixels: u32 = looks.iter().map(Look::pixels).sum();
+        let is_asked_anew = self.asked.replace(*detect).is_some_and(|asked| asked != *detect);
         let due = interval.saturating_mul(WHOLE_EVERY);
         // A head that lies is none to a look at the part around it.
         let is_turned = self.turned.as_ref().is_some_and(TurnedSearch::is_turned);
-        let is_due = is_turned || self.since_whole.is_none_or(|frames| frames >= due);
-        if looks.is_empty() || is_due || pixels > usual.width * usual.height / 2 {
+        let is_due = is_turned || is_asked_anew || self.since_whole.is_none_or(|frames| frames >= due);
+        if looks.is_empty() || is_due || pixels > usual / 2 {
             return self.whole(detector, frame, cells, detect);
         }
         let boxes: Vec<BoundingBox> = known.iter().map(|face| enlarged(&face.bbox)).collect();
         if let Some(changed) = self.watch.changed(cells, size, &boxes) {
             let look = Look::for_suspects(changed, size, detect.min_face_size);
-            if pixels + look.pixels() > usual.width * usual.height / 4 * 3 {
+            if pixels + look.pixels() > usual / 4 * 3 {
                 return self.whole(detector, frame, cells, detect);
             }
-            if is_somebody(detector, frame, &look, detect, known)? {
-                return self.whole(detector, frame, cells, detect);
+            if let Some(found) = strangers(detector, frame, &look, detect, known)? {
+                return self.whole_with(found, detector, frame, cells, detect);
             }
             self.watch.searched(cells, size, look.region);
         }
@@ -163,6 +173,20 @@ impl Lookout {
         }
         self.since_look = 0;
         Ok(suppress_overlaps(&faces, detect.nms_threshold)?)
+    }
+
+    /// As [`whole`](Self::whole), with those that a closer look has `found`.
+    fn whole_with(
+        &mut self,
+        found: Vec<Face>,
+        detector: &mut FaceDetector,
+        frame: &dyn FramePixels,
+        cells: &Cells,
+        detect: &DetectOptions,
+    ) -> Result<Vec<Face>, FaceRestoreError> {
+        let mut faces = self.whole(detector, frame, cells, detect)?;
+        add_unknown(&mut faces, found);
+        Ok(faces)
     }
 
     /// The faces of the whole frame, as finely as is asked for.
@@ -195,23 +219,35 @@ fn wait(look: &Look, patience: &Patience) -> u32 {
     look.pixels().div_ceil(PIXELS_PER_FRAME).clamp(patience.interval, longest)
 }
 
-/// Whether there is a face in what is looked at that is not among the `known` ones: who is suspected is looked at closely.
-fn is_somebody(
+/// The faces in what is looked at that are not among the `known` ones, each of which has been looked at closely; `None` where there is
+/// none. With more suspects than can be looked at for less than the whole frame costs, nobody is told apart.
+fn strangers(
     detector: &mut FaceDetector,
     frame: &dyn FramePixels,
     look: &Look,
     detect: &DetectOptions,
     known: &[Face],
-) -> Result<bool, FaceRestoreError> {
+) -> Result<Option<Vec<Face>>, FaceRestoreError> {
     let suspects = detector.look(&part(frame, look)?, look, &detect.for_suspects())?;
+    let mut left = pixels_of_whole(frame.size(), detect);
     for suspect in others(known, suspects) {
         let close = Look::around(&suspect.bbox, frame.size(), detect.min_face_size);
-        let found = detector.look(&part(frame, &close)?, &close, detect)?;
-        if !others(known, found).is_empty() {
-            return Ok(true);
+        if close.pixels() > left {
+            return Ok(Some(Vec::new()));
+        }
+        left -= close.pixels();
+        let found = others(known, detector.look(&part(frame, &close)?, &close, detect)?);
+        if !found.is_empty() {
+            return Ok(Some(found));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// Pixels of the detector's input for the whole frame.
+fn pixels_of_whole((width, height): (u32, u32), detect: &DetectOptions) -> u32 {
+    let input = FaceDetector::input_size(width, height, detect.min_face_size);
+    input.width * input.height
 }
 
 /// Those of `found` that are not among the `known` ones.

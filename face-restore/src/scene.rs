@@ -115,9 +115,12 @@ impl Scene {
             Finder::Upstream => {
                 let options = TrackOptions { detection_interval: 1, ..TrackOptions::default() };
                 let grey = frame.shrunk_grey(small_width, small_height)?;
-                let tracks = self
-                    .tracker
-                    .update(&grey, size, time, &options, || Ok::<_, FaceRestoreError>(upstream.to_vec()))?;
+                // Each is compared with each that is followed. Twice as many as are shown, since sizes tremble.
+                let mut told = upstream.to_vec();
+                told.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
+                told.truncate(detect.max_faces.saturating_mul(2));
+                let tracks =
+                    self.tracker.update(&grey, size, time, &options, || Ok::<_, FaceRestoreError>(told))?;
                 return Ok(tracks.to_vec());
             }
             Finder::Detector(detector) => detector,

@@ -36,7 +36,7 @@ impl FrameClock {
         self.now
     }
 
-    /// The next timestamp has nothing to do with the last one: after a seek, a flush or new caps. Time itself goes on.
+    /// The next timestamp has nothing to do with the last one: after a seek or a flush. Time itself goes on.
     pub fn restart(&mut self) {
         self.stamp = None;
         self.guessed = Duration::ZERO;

@@ -52,7 +52,7 @@ pub fn attached_faces(buffer: &gst::BufferRef) -> Vec<Face> {
 }
 
 fn face_of(meta: &VideoRegionOfInterestMeta) -> Option<Face> {
-    if meta.roi_type() != "face" {
+    if !has_type(meta) || meta.roi_type() != "face" {
         return None;
     }
     let parameters = meta.param("face")?;
@@ -63,6 +63,13 @@ fn face_of(meta: &VideoRegionOfInterestMeta) -> Option<Face> {
     let score = parameters.get::<f64>("score").ok().filter(|score| !score.is_nan());
     let score = score.map_or(1.0, |score| score.clamp(0.0, 1.0) as f32);
     Some(Face { bbox, landmarks: points.try_into().ok()?, score })
+}
+
+/// Whether the region has a type at all, which upstream may leave out: the binding reads any as a string, also none.
+fn has_type(meta: &VideoRegionOfInterestMeta) -> bool {
+    // SAFETY: the binding's type is the C structure and nothing else (`repr(transparent)`).
+    let raw = unsafe { &*std::ptr::from_ref(meta).cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>() };
+    raw.roi_type != 0
 }
 
 fn point_of(value: &gst::glib::SendValue) -> Option<Point> {

@@ -17,6 +17,7 @@ mod diffusion;
 mod error;
 mod generator;
 mod layers;
+mod level;
 mod neutral;
 mod noise;
 mod quantised;

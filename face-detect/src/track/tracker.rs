@@ -32,7 +32,7 @@ const LONGEST_GAP: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackOptions {
     /// Every how many frames the detector is asked, at least 1; more often when a face has been
-    /// lost, or after a gap of more than half a second. A new face is seen after so many frames at the latest. Frames in which nobody
+    /// lost, or after a gap of more than half a second. Frames in which nobody
     /// is followed may be [skipped](FaceTracker::skip).
     pub detection_interval: u32,
     /// How long a face that is out of sight, or that the detector no longer confirms, keeps its track.

@@ -113,9 +113,9 @@ impl LiveFaces {
         }
         match finished.details {
             Ok(details) => {
-                result.took = Some(finished.took);
                 let asked = details.iter().filter(|face| !face.is_reused).count();
                 if asked > 0 {
+                    result.took = Some(finished.took);
                     let each = finished.took / asked as u32;
                     self.time_per_face = Some(self.time_per_face.map_or(each, |mean| (mean * 3 + each) / 4));
                 }

@@ -179,7 +179,7 @@ impl FaceRestore {
         let plan = planner.plan(buffer, settings)?;
         let mut news = News { worker_failure: plan.worker_failure.take().map(Into::into), message: None };
         let changes = &plan.changes;
-        // In offline mode every face is restored in every frame: that is no news.
+        // In offline mode faces are restored in every frame: that is no news.
         let is_news = !(changes.appeared.is_empty() && changes.lost.is_empty())
             || plan.worker.is_some() && !changes.restored.is_empty();
         if is_news {

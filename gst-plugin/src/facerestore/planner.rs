@@ -277,13 +277,18 @@ fn join(whole: &mut FramePlan, later: FramePlan) -> Vec<Correction> {
     let lost: Vec<u64> = changes.lost.iter().filter(|id| !came_and_went(id)).copied().collect();
     whole.changes.appeared.retain(|id| !changes.lost.contains(id));
     let Changes { appeared, restored, reused, .. } = changes;
+    let asked = |all: &[u64], again: &[u64]| -> Vec<u64> {
+        all.iter().filter(|id| !again.contains(id)).copied().collect()
+    };
+    let mut asked_in_either = asked(&whole.changes.restored, &whole.changes.reused);
+    asked_in_either.extend(asked(&restored, &reused));
     whole.changes.appeared.extend(appeared);
     whole.changes.lost.extend(lost);
     let anew = restored.into_iter().filter(|id| !whole.changes.restored.contains(id));
     let anew: Vec<u64> = anew.collect();
     whole.changes.restored.extend(anew);
     // Of the two fields' faces those count for which the network was asked in neither.
-    whole.changes.reused.retain(|id| reused.contains(id));
+    whole.changes.reused = asked(&whole.changes.restored, &asked_in_either);
     whole.tracks = tracks;
     whole.oldest_detail = whole.oldest_detail.max(oldest_detail);
     whole.worker = whole.worker.or(worker);

@@ -175,7 +175,7 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecUInt::builder("min-face-size")
             .nick("Least face size")
-            .blurb("Leave out faces whose box is smaller than this many pixels of the frame; a smaller value makes detection slower")
+            .blurb("Leave out faces whose box is smaller than this many pixels of the frame; a smaller value makes detection slower. With detector=none every face counts")
             .minimum(1)
             .default_value(DEFAULT_MIN_FACE_SIZE)
             .mutable_playing()
@@ -183,7 +183,7 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecDouble::builder("detection-threshold")
             .nick("Detection threshold")
-            .blurb("Leave out faces of which the detector is less sure than this")
+            .blurb("Leave out faces of which the detector is less sure than this. Without effect with detector=none")
             .minimum(0.0)
             .maximum(1.0)
             .default_value(DEFAULT_DETECTION_THRESHOLD)
@@ -192,7 +192,7 @@ fn frame_properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecUInt::builder("detection-interval")
             .nick("Detection interval")
-            .blurb("Look for faces in every n-th frame, and when one is lost; optical flow follows them in between. A new face is seen after so many frames at the latest; in live mode, while nobody is in sight and much of the picture moves, after six times as many. Above 1 only what has changed is looked at")
+            .blurb("Look for faces in every n-th frame, and when one is lost; optical flow follows them in between. Above 1 most looks are at what has changed and at the faces that are followed, and every fourth at the whole frame; in live mode looks are rarer, six times at most, while nobody is in sight and much of the picture moves. Without effect with detector=none")
             .minimum(1)
             .default_value(DEFAULT_DETECTION_INTERVAL)
             .mutable_playing()
