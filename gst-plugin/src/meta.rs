@@ -107,6 +107,29 @@ mod tests {
         Face { bbox: BoundingBox { x, y, width, height }, landmarks, score: 0.75 }
     }
 
+    /// As `gst_buffer_add_video_region_of_interest_meta(buffer, NULL, …)` of an element in C makes it.
+    #[test]
+    fn a_region_without_a_type_is_no_face() {
+        gst::init().unwrap();
+        let mut buffer = gst::Buffer::new();
+        let writable = buffer.get_mut().unwrap();
+        // SAFETY: the buffer is writable, and 0 is the quark of no string.
+        let meta = unsafe {
+            gst_video::ffi::gst_buffer_add_video_region_of_interest_meta_id(
+                writable.as_mut_ptr(),
+                0,
+                1,
+                2,
+                3,
+                4,
+            )
+        };
+        assert!(!meta.is_null());
+        assert!(attached_faces(&buffer).is_empty());
+        attach_faces(buffer.get_mut().unwrap(), &[], 64, 64);
+        assert_eq!(buffer.iter_meta::<VideoRegionOfInterestMeta>().count(), 1, "it is not ours");
+    }
+
     #[test]
     fn boxes_are_clipped_to_the_frame() {
         let region = |x, y, width, height| Some(Region { x, y, width, height });

@@ -174,7 +174,11 @@ fn draw_grid(args: &DegradeArgs, recipe: &Degradation, grid: &Path) -> anyhow::R
             break;
         }
     }
-    ensure!(!rows.is_empty(), "no readable PNG or JPEG pictures in {}", args.input.display());
+    ensure!(
+        !rows.is_empty(),
+        "no readable pictures (PNG, JPEG, WebP, TIFF, GIF or BMP) in {}",
+        args.input.display()
+    );
     picture::write(grid, &contact_sheet(&headings, &rows))?;
     println!("contact sheet written to {}", grid.display());
     Ok(())

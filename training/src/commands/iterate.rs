@@ -35,7 +35,7 @@ pub struct IterateArgs {
     /// Configuration of both trainings (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Folder of training pictures, PNG or JPEG, in folders below it too
+    /// Folder of training pictures, PNG, JPEG, WebP, TIFF, GIF or BMP, in folders below it too
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Folder for everything that is made

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
+use face_detect::DETECTOR_FILE;
 
 use super::restorer_args::share;
 use crate::jobs::files::{FilesError, unreadable_message};
@@ -58,9 +59,9 @@ pub struct PrepareArgs {
     /// Photos whose hashes differ in so many of 256 bits or fewer are copies of each other
     #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=256), help_heading = "Thresholds")]
     duplicate_distance: u32,
-    /// The face detector
-    #[arg(long, value_name = "FILE", default_value = "models/face_detection_yunet_2023mar.onnx")]
-    detector: PathBuf,
+    /// The face detector [default: the one that was shipped with this program]
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
     /// Photos examined at a time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -95,7 +96,11 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
         "--output, {}, lies in the folder of --input, so its faces would be taken for photos: choose another one",
         args.output.display()
     );
-    let mut preparation = Preparation::open(&args.output, &args.detector, args.settings())?;
+    let detector = match &args.detector {
+        Some(file) => file.clone(),
+        None => restore_core::shipped(DETECTOR_FILE).context("name a face detector with --detector")?,
+    };
+    let mut preparation = Preparation::open(&args.output, &detector, args.settings())?;
     let before = preparation.collection().photos();
     let bar = progress::bar(photos.len(), "photos").with_position(before as u64);
     bar.reset_eta();

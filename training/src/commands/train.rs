@@ -17,7 +17,7 @@ pub struct TrainArgs {
     /// Configuration of the run (TOML), see training/configs
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Folder of pictures, PNG or JPEG, in folders below it too: aligned faces, or what data.kind says; of a generator with classes
+    /// Folder of pictures, PNG, JPEG, WebP, TIFF, GIF or BMP, in folders below it too: aligned faces, or what data.kind says; of a generator with classes
     /// a folder for each
     #[arg(long, value_name = "DIR")]
     data: PathBuf,

@@ -22,13 +22,13 @@ pub enum DatasetError {
     #[error(transparent)]
     Classes(#[from] ClassesError),
     /// Nothing to train on.
-    #[error("{} holds no pictures (PNG or JPEG); make a data set of aligned faces there, for example with idm prepare", folder.display())]
+    #[error("{} holds no pictures (PNG, JPEG, WebP, TIFF, GIF or BMP); make a data set of aligned faces there, for example with idm prepare", folder.display())]
     Empty {
         /// The folder.
         folder: PathBuf,
     },
     /// A picture has no target.
-    #[error("{} has no target: {} is missing (PNG or JPEG); make it with idm enhance, or take the picture out of the data", picture.display(), target.display())]
+    #[error("{} has no target: {} is missing (or of another format); make it with idm enhance, or take the picture out of the data", picture.display(), target.display())]
     NoTarget {
         /// The picture.
         picture: PathBuf,

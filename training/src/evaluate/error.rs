@@ -15,7 +15,7 @@ use crate::restore::AlignedError;
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluateError {
     /// A folder without pictures.
-    #[error("no PNG or JPEG pictures in {}", .0.display())]
+    #[error("no pictures (PNG, JPEG, WebP, TIFF, GIF or BMP) in {}", .0.display())]
     Empty(PathBuf),
     /// Every face was left out.
     #[error("none of the {count} faces can be evaluated. The first: {first}")]

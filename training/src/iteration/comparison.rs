@@ -39,7 +39,7 @@ pub enum CompareError {
     #[error(transparent)]
     Restore(#[from] AlignedError),
     /// No picture to measure on.
-    #[error("{} holds no readable pictures (PNG or JPEG) to compare the two models on", .0.display())]
+    #[error("{} holds no readable pictures (PNG, JPEG, WebP, TIFF, GIF or BMP) to compare the two models on", .0.display())]
     Empty(PathBuf),
 }
 

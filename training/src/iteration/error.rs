@@ -46,7 +46,7 @@ pub enum IterateError {
     #[error("--steps")]
     Steps(#[source] RestoreError),
     /// Nothing to compare on.
-    #[error("--validation {} holds no pictures (PNG or JPEG)", .0.display())]
+    #[error("--validation {} holds no pictures (PNG, JPEG, WebP, TIFF, GIF or BMP)", .0.display())]
     NoValidation(PathBuf),
     /// A folder cannot be listed or made, or a file not written.
     #[error(transparent)]

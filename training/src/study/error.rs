@@ -15,7 +15,7 @@ pub enum StudyError {
     #[error("two systems are called {0}: give each --restored another NAME")]
     SameSystem(String),
     /// A folder without pictures.
-    #[error("no PNG or JPEG pictures in {}", .0.display())]
+    #[error("no pictures (PNG, JPEG, WebP, TIFF, GIF or BMP) in {}", .0.display())]
     Empty(PathBuf),
     /// Two true faces that differ in their ending only.
     #[error("{} and {} have the same name up to the ending: rename one of them", first.display(), second.display())]

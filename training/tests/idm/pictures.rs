@@ -224,7 +224,7 @@ fn wrong_arguments_say_what_to_do() {
     failed(&idm(&[&"evaluate", &"--model", &model, &"--data", &nowhere]), &["cannot read", "nowhere"]);
     failed(
         &idm(&[&"evaluate", &"--model", &model, &"--data", &empty]),
-        &["no PNG or JPEG pictures", "empty"],
+        &["no pictures (PNG, JPEG, WebP", "empty"],
     );
     failed(
         &idm(&[&"evaluate", &"--model", &model, &"--data", &data, &"--degraded", &empty]),
