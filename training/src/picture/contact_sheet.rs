@@ -99,7 +99,9 @@ impl Sheet {
     fn write(&mut self, text: &str, place: Point, font: &MonoFont<'_>) {
         let style = TextStyleBuilder::new().alignment(Alignment::Center).baseline(Baseline::Top).build();
         let font = MonoTextStyle::new(font, Rgb888::CSS_BLACK);
-        let Ok(_) = Text::with_text_style(text, place, font, style).draw(self);
+        // The fonts have ISO 8859-1, without a minus sign.
+        let text = text.replace('−', "-");
+        let Ok(_) = Text::with_text_style(&text, place, font, style).draw(self);
     }
 }
 
