@@ -110,6 +110,12 @@ impl Face {
     }
 }
 
+/// Leaves the `most` largest of the faces, the largest first.
+pub fn keep_largest(faces: &mut Vec<Face>, most: usize) {
+    faces.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
+    faces.truncate(most);
+}
+
 /// A find that shares more than this of the smaller box with a known face is that face, or a part of it.
 const KNOWN: f32 = 0.5;
 

@@ -59,7 +59,7 @@ pub use correction::Correction;
 pub use detail::FaceDetail;
 pub use detector::{DETECTOR_FILE, DetectOptions, FaceDetector};
 pub use error::DetectError;
-pub use face::{BoundingBox, Face, Point, add_unknown};
+pub use face::{BoundingBox, Face, Point, add_unknown, keep_largest};
 pub use input_size::InputSize;
 pub use look::Look;
 pub use misfit::{is_plausible, misfit};

@@ -7,7 +7,7 @@ use opencv::core::{Mat, Rect};
 
 use crate::detector::{DetectOptions, FaceDetector};
 use crate::error::DetectError;
-use crate::face::{Face, add_unknown};
+use crate::face::{Face, add_unknown, keep_largest};
 use crate::image::check_bgr;
 use crate::input_size::InputSize;
 use crate::quarter_turn::QuarterTurn;
@@ -53,8 +53,7 @@ impl FaceDetector {
             found.append(&mut faces);
             add_unknown(&mut faces, found);
         }
-        faces.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
-        faces.truncate(options.max_faces);
+        keep_largest(&mut faces, options.max_faces);
         Ok(faces)
     }
 

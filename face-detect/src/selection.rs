@@ -3,7 +3,7 @@
 
 use crate::detector::DetectOptions;
 use crate::error::DetectError;
-use crate::face::Face;
+use crate::face::{Face, keep_largest};
 use crate::misfit::is_plausible;
 use crate::nms::suppress_overlaps;
 
@@ -22,8 +22,7 @@ pub(crate) fn select(
     // A box of 1e30 pixels in the input has no size in a frame ten times as large.
     faces.retain(is_finite);
     faces.retain(|face| face.bbox.longer_side() >= options.min_face_size as f32);
-    faces.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
-    faces.truncate(options.max_faces);
+    keep_largest(&mut faces, options.max_faces);
     Ok(faces)
 }
 

@@ -5,7 +5,7 @@ use opencv::core::Mat;
 
 use crate::detector::{DetectOptions, FaceDetector};
 use crate::error::DetectError;
-use crate::face::{Face, add_unknown};
+use crate::face::{Face, add_unknown, keep_largest};
 use crate::quarter_turn::QuarterTurn;
 use crate::search::{CERTAIN, SURE, is_upright};
 
@@ -94,8 +94,7 @@ fn joined(upright: Vec<Face>, turned: &[(QuarterTurn, Face)], most: usize) -> Ve
     all.extend(turned.iter().map(|(_, face)| *face));
     let mut faces = Vec::new();
     add_unknown(&mut faces, all);
-    faces.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
-    faces.truncate(most);
+    keep_largest(&mut faces, most);
     faces
 }
 

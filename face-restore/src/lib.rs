@@ -49,7 +49,7 @@ pub use lookout::Patience;
 pub use overlap::weigh_overlaps;
 pub use photo::{FoundFaces, PhotoFinder, PhotoReport, PhotoRestorer, every_face};
 pub use picture::RgbPicture;
-pub use pixels::FramePixels;
+pub use pixels::{FramePixels, resized};
 pub use scene::{Finder, Scene, SceneFaces};
 pub use stages::{STAGES, Stage, Timings};
 pub use stream::{Changes, FaceStream, FrameOptions, FramePlan};

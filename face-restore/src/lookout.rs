@@ -7,11 +7,9 @@ use face_detect::{
     suppress_overlaps,
 };
 use opencv::core::Mat;
-use opencv::imgproc::{self, INTER_AREA, INTER_LINEAR};
-use opencv::prelude::*;
 
 use crate::error::FaceRestoreError;
-use crate::pixels::FramePixels;
+use crate::pixels::{FramePixels, resized_bgr};
 
 /// The whole frame is searched again after so many detection intervals in which nobody was in sight, whatever has changed.
 const LONGEST_REST: u32 = 12;
@@ -82,8 +80,7 @@ impl Lookout {
         at_once: bool,
     ) -> Option<Due> {
         let rest = patience.interval.saturating_mul(LONGEST_REST);
-        // Smaller faces, or less certain ones, may have been there all the time.
-        let is_asked_anew = self.asked.replace(*detect).is_some_and(|asked| asked != *detect);
+        let is_asked_anew = self.is_asked_anew(detect);
         if at_once || is_asked_anew || self.since_whole.is_none_or(|frames| frames >= rest) {
             // Until it has been searched, which may fail.
             self.since_whole = None;
@@ -112,17 +109,16 @@ impl Lookout {
         cells: &Cells,
         detect: &DetectOptions,
     ) -> Result<Vec<Face>, FaceRestoreError> {
-        let found = match due {
-            Due::Part(look) => strangers(detector, frame, look, detect, &[])?,
-            Due::Whole => Some(Vec::new()),
+        let Due::Part(look) = due else {
+            return self.whole(detector, frame, cells, detect);
         };
-        match (due, found) {
-            (Due::Part(look), None) => {
+        match strangers(detector, frame, look, detect, &[])? {
+            Some(found) => self.whole_with(found, detector, frame, cells, detect),
+            None => {
                 self.since_look = 0;
                 self.watch.searched(cells, frame.size(), look.region);
                 Ok(Vec::new())
             }
-            (_, found) => self.whole_with(found.unwrap_or_default(), detector, frame, cells, detect),
         }
     }
 
@@ -145,7 +141,7 @@ impl Lookout {
             known.iter().map(|face| Look::around(&face.bbox, size, detect.min_face_size)).collect();
         let usual = pixels_of_whole(size, detect);
         let pixels: u32 = looks.iter().map(Look::pixels).sum();
-        let is_asked_anew = self.asked.replace(*detect).is_some_and(|asked| asked != *detect);
+        let is_asked_anew = self.is_asked_anew(detect);
         let due = interval.saturating_mul(WHOLE_EVERY);
         // A head that lies is none to a look at the part around it.
         let is_turned = self.turned.as_ref().is_some_and(TurnedSearch::is_turned);
@@ -173,6 +169,11 @@ impl Lookout {
         }
         self.since_look = 0;
         Ok(suppress_overlaps(&faces, detect.nms_threshold)?)
+    }
+
+    /// Whether other faces are wanted than at the look before: smaller ones, or less certain ones, may have been there all the time.
+    fn is_asked_anew(&mut self, detect: &DetectOptions) -> bool {
+        self.asked.replace(*detect).is_some_and(|asked| asked != *detect)
     }
 
     /// As [`whole`](Self::whole), with those that a closer look has `found`.
@@ -263,13 +264,7 @@ fn part(frame: &dyn FramePixels, look: &Look) -> opencv::Result<Mat> {
     if look.is_whole(frame.size()) {
         return frame.shrunk_bgr(width, height);
     }
-    let rgb = frame.region_rgb(look.region)?;
-    let size = opencv::core::Size::new(width as i32, height as i32);
-    let shrinks = size.width <= rgb.cols() && size.height <= rgb.rows();
-    let (mut small, mut bgr) = (Mat::default(), Mat::default());
-    imgproc::resize(&rgb, &mut small, size, 0.0, 0.0, if shrinks { INTER_AREA } else { INTER_LINEAR })?;
-    imgproc::cvt_color_def(&small, &mut bgr, imgproc::COLOR_RGB2BGR)?;
-    Ok(bgr)
+    resized_bgr(&frame.region_rgb(look.region)?, width, height)
 }
 
 /// The part of the picture that a face's head changes.

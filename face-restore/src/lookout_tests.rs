@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use face_detect::Track;
 use opencv::core::{CV_8UC3, Rect, Scalar, Size};
+use opencv::imgproc::{self, INTER_AREA};
+use opencv::prelude::*;
 
 use super::*;
 use crate::fixtures;

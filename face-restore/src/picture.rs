@@ -2,12 +2,12 @@
 //! A picture in memory, 8-bit RGB: the [`FramePixels`] of photos.
 
 use face_detect::{Cells, Correction, Region};
-use opencv::core::{CV_8UC3, Mat, Rect, Scalar, Size};
-use opencv::imgproc::{self, INTER_AREA, INTER_LINEAR};
+use opencv::core::{CV_8UC3, Mat, Rect, Scalar};
+use opencv::imgproc;
 use opencv::prelude::*;
 
 use crate::error::FaceRestoreError;
-use crate::pixels::FramePixels;
+use crate::pixels::{FramePixels, resized_bgr};
 
 /// The shares of R, G and B in the brightness (ITU-R BT.601).
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
@@ -67,18 +67,7 @@ impl FramePixels for RgbPicture {
     }
 
     fn shrunk_bgr(&self, width: u32, height: u32) -> opencv::Result<Mat> {
-        let size = Size::new(width as i32, height as i32);
-        let mut bgr = Mat::default();
-        if size == self.pixels.size()? {
-            imgproc::cvt_color_def(&self.pixels, &mut bgr, imgproc::COLOR_RGB2BGR)?;
-            return Ok(bgr);
-        }
-        let shrinks = size.width <= self.pixels.cols() && size.height <= self.pixels.rows();
-        let interpolation = if shrinks { INTER_AREA } else { INTER_LINEAR };
-        let mut small = Mat::default();
-        imgproc::resize(&self.pixels, &mut small, size, 0.0, 0.0, interpolation)?;
-        imgproc::cvt_color_def(&small, &mut bgr, imgproc::COLOR_RGB2BGR)?;
-        Ok(bgr)
+        resized_bgr(&self.pixels, width, height)
     }
 
     fn cells(&self) -> opencv::Result<Cells> {

@@ -2,7 +2,8 @@
 //! The pixels of a frame as this crate needs them: what every kind of picture has to offer.
 
 use face_detect::{Cells, Region};
-use opencv::core::Mat;
+use opencv::core::{Mat, MatTraitConst, Size, ToInputArray};
+use opencv::imgproc::{self, INTER_AREA, INTER_LINEAR};
 
 /// A picture that faces are looked for and restored in, whatever its pixel format.
 ///
@@ -36,4 +37,28 @@ pub trait FramePixels {
     /// # Errors
     /// OpenCV's.
     fn shrunk_grey(&self, width: u32, height: u32) -> opencv::Result<Mat>;
+}
+
+/// `picture` at another size: by a box filter where it shrinks, so that small faces do not alias, linearly otherwise.
+///
+/// # Errors
+/// OpenCV's.
+pub fn resized(picture: &(impl MatTraitConst + ToInputArray), size: Size) -> opencv::Result<Mat> {
+    let shrinks = size.width <= picture.cols() && size.height <= picture.rows();
+    let interpolation = if shrinks { INTER_AREA } else { INTER_LINEAR };
+    let mut result = Mat::default();
+    imgproc::resize(picture, &mut result, size, 0.0, 0.0, interpolation)?;
+    Ok(result)
+}
+
+/// An RGB picture as BGR at `width`×`height` pixels.
+pub(crate) fn resized_bgr(rgb: &Mat, width: u32, height: u32) -> opencv::Result<Mat> {
+    let (size, mut bgr) = (Size::new(width as i32, height as i32), Mat::default());
+    // A large photo at its own size is not copied once more.
+    if rgb.size()? == size {
+        imgproc::cvt_color_def(rgb, &mut bgr, imgproc::COLOR_RGB2BGR)?;
+    } else {
+        imgproc::cvt_color_def(&resized(rgb, size)?, &mut bgr, imgproc::COLOR_RGB2BGR)?;
+    }
+    Ok(bgr)
 }

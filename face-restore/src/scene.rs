@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use face_detect::{DetectOptions, Face, FaceDetector, FaceTracker, Look, Track, TrackOptions, TrackState};
+use face_detect::{
+    DetectOptions, Face, FaceDetector, FaceTracker, Look, Track, TrackOptions, TrackState, keep_largest,
+};
 use opencv::core::{CV_8UC3, Mat, Scalar};
 
 use crate::error::FaceRestoreError;
@@ -115,10 +117,9 @@ impl Scene {
             Finder::Upstream => {
                 let options = TrackOptions { detection_interval: 1, ..TrackOptions::default() };
                 let grey = frame.shrunk_grey(small_width, small_height)?;
-                // Each is compared with each that is followed. Twice as many as are shown, since sizes tremble.
+                // Each is compared with each that is followed.
                 let mut told = upstream.to_vec();
-                told.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
-                told.truncate(detect.max_faces.saturating_mul(2));
+                keep_largest(&mut told, detect.max_faces);
                 let tracks =
                     self.tracker.update(&grey, size, time, &options, || Ok::<_, FaceRestoreError>(told))?;
                 return Ok(tracks.to_vec());

@@ -2,7 +2,7 @@
 //! Pictures for the networks, read from a frame: the pixels of a region, and the whole frame shrunk.
 
 use face_detect::{Cells, Region};
-use face_restore::FramePixels;
+use face_restore::{FramePixels, resized};
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::{
     BORDER_REPLICATE, CV_8U, CV_16U, CV_MAKETYPE, Mat, MatTraitConst, Rect, Scalar, Size, ToInputArray,
@@ -121,15 +121,6 @@ fn cells(frame: &FrameView) -> Cells {
     let whole = |row: usize| bytes.get(row * stride..row * stride + length);
     let rows: Vec<&[u8]> = (0..brightest.rows).map_while(whole).collect();
     Cells::of(&rows, &weights, layout.size())
-}
-
-/// Box filter when shrinking, so that small faces do not alias; linear otherwise.
-fn resized(plane: &(impl MatTraitConst + ToInputArray), size: Size) -> opencv::Result<Mat> {
-    let shrinks = size.width <= plane.cols() && size.height <= plane.rows();
-    let interpolation = if shrinks { imgproc::INTER_AREA } else { imgproc::INTER_LINEAR };
-    let mut result = Mat::default();
-    imgproc::resize(plane, &mut result, size, 0.0, 0.0, interpolation)?;
-    Ok(result)
 }
 
 /// One component at every pixel of `region`.
