@@ -12,7 +12,7 @@ type Result<T> = std::result::Result<T, RestoreError>;
 /// Side of the patches of the branch's own grid.
 pub(crate) const BRANCH_PATCH: i64 = 2;
 
-/// Pictures that it sees: x_t, the condition and the face that the head draws.
+/// Pictures that it sees: x_t, the condition and the face to add to.
 const PICTURES: i64 = 3;
 
 /// Residual blocks.
@@ -20,7 +20,9 @@ const BLOCKS: usize = 2;
 
 /// Adds to the face of a detail head what it lacks, from the network's last features and the pictures themselves. What a network of
 /// patches of 4×4 gives is 16 pixels by as many filters, which draw lines of the patch's period for texture; this is convolutions over
-/// patches of 2×2. Residual blocks without norm (Lim et al. 2017: EDSR).
+/// patches of 2×2, whose own period is taken out of what they give, and that of the network's patches out of what the branch sees.
+/// It gives light alone: texture of skin and hair is that, and what has to be guessed in colours is speckled.
+/// Residual blocks without norm (Lim et al. 2017: EDSR).
 pub(crate) struct DetailBranch {
     /// The features, to the channels of the branch.
     lift: Conv,
@@ -49,13 +51,13 @@ impl DetailBranch {
             lift: conv("lift", (config.channels(0), width), 1, Start::FanIn)?,
             stem: conv("stem", (PICTURES * OUTPUT_CHANNELS * pixels, width), 3, Start::FanIn)?,
             blocks: (1..=BLOCKS).map(block).collect::<Result<_>>()?,
-            output: conv("output", (width, OUTPUT_CHANNELS * pixels), 3, Start::Zero)?,
+            output: conv("output", (width, pixels), 3, Start::Zero)?,
             enlargement: config.patch / BRANCH_PATCH,
         })
     }
 
-    /// The correction of a sharp face, `[N, 12, H/2, W/2]` fp32 for a pixel shuffle: of `features`, `[N, C, H/p, W/p]` in the precision
-    /// of the computation, and of x_t, the condition and that face, `[N, 3, H, W]`.
+    /// The correction of a sharp face, `[N, 1, H, W]` fp32, the same for each colour: of `features`, `[N, C, H/p, W/p]` in the precision of the computation,
+    /// and of x_t, the condition and that face, `[N, 3, H, W]`.
     pub(crate) fn forward(
         &self,
         features: &Tensor,
@@ -66,14 +68,16 @@ impl DetailBranch {
         let (_, _, height, width) = h.size4()?;
         let mut lifted = self.lift.forward(features)?;
         if self.enlargement > 1 {
-            lifted = lifted.f_upsample_nearest2d([height, width], None, None)?;
+            // Bilinear: the edges of repeated places would tell the convolutions where each patch of the network begins.
+            lifted = lifted.f_upsample_bilinear2d([height, width], false, None, None)?;
         }
         h = h.f_add(&lifted)?;
         for (first, second) in &self.blocks {
             let inner = silu(first.forward(&h.f_silu()?)?)?;
             h = h.f_add(&second.forward(&inner)?)?;
         }
-        Ok(self.output.forward(&silu(h)?)?.f_to_kind(Kind::Float)?)
+        let output = self.output.forward(&silu(h)?)?.f_to_kind(Kind::Float)?;
+        without_period(&output.f_pixel_shuffle(BRANCH_PATCH)?, BRANCH_PATCH)
     }
 
     /// Operations for a picture of `size`×`size` pixels, as [`Conv::flops`] counts them.
@@ -82,5 +86,49 @@ impl DetailBranch {
         let blocks = self.blocks.iter().map(|(first, second)| first.flops(grid) + second.flops(grid));
         let blocks: i64 = blocks.sum();
         self.lift.flops(grid / self.enlargement) + self.stem.flops(grid) + blocks + self.output.flops(grid)
+    }
+}
+
+/// `picture`, `[N, C, H, W]`, without waves of `period` pixels, an even number, and their harmonics: whatever each place of a patch of
+/// that side has of its own, as lines or a checkerboard for texture, is such waves. It is the mean of `period` neighbours and then of two,
+/// across and down, (1, 2, 1)/4 for 2 and (1, 2, 2, 2, 1)/8 for 4; of a wave twice as long it lets half through, or 0.6.
+pub(crate) fn without_period(picture: &Tensor, period: i64) -> Result<Tensor> {
+    let means = |picture: &Tensor, side, padding| {
+        picture.f_avg_pool2d([side; 2], [1, 1], [padding; 2], false, false, None)
+    };
+    Ok(means(&means(picture, period, period / 2)?, 2, 0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn no_wave_of_the_period_is_left_and_what_is_even_stays() {
+        for period in [2, 4] {
+            let places = Tensor::randn([1, period * period, 1, 1], (Kind::Float, Device::Cpu));
+            let pattern = places.expand([1, period * period, 8, 8], false).contiguous().pixel_shuffle(period);
+            let left = without_period(&pattern, period).unwrap();
+            assert_eq!(left.size(), pattern.size());
+            // Near an edge there are fewer pixels to take the mean of.
+            let (edge, size) = (period / 2, 8 * period);
+            let inside = left.narrow(2, edge, size - period).narrow(3, edge, size - period);
+            let mean = places.mean(Kind::Float).double_value(&[]);
+            assert!((inside - mean).abs().max().double_value(&[]) < 1e-5);
+            let even = Tensor::full([1, 3, 12, 12], 0.25, (Kind::Float, Device::Cpu));
+            assert!((without_period(&even, period).unwrap() - 0.25).abs().max().double_value(&[]) < 1e-6);
+        }
+    }
+
+    /// A wave of eight pixels behind (1, 2, 2, 2, 1)/8: (2 + 4 cos 45° + 2 cos 90°)/8.
+    #[test]
+    fn a_longer_wave_is_weakened_as_the_filter_says() {
+        let wave = (Tensor::arange(32, (Kind::Float, Device::Cpu)) * std::f64::consts::FRAC_PI_4).cos();
+        let left = without_period(&wave.expand([1, 1, 32, 32], false).contiguous(), 4).unwrap();
+        let expected = wave * ((2.0 + 4.0 * std::f64::consts::FRAC_1_SQRT_2) / 8.0);
+        let error = left.select(2, 16).view([32]).narrow(0, 2, 28) - expected.narrow(0, 2, 28);
+        assert!(error.abs().max().double_value(&[]) < 1e-6);
     }
 }

@@ -5,7 +5,7 @@
 use tch::{Kind, Tensor, nn};
 
 use crate::config::OUTPUT_CHANNELS;
-use crate::detail_branch::{BRANCH_PATCH, DetailBranch};
+use crate::detail_branch::{DetailBranch, without_period};
 use crate::layers::{Attention, ClassEmbedding, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
 use crate::level::{Level, build_decoder, build_encoder, run};
 use crate::{Condition, Design, RestoreError, UNetConfig};
@@ -177,7 +177,7 @@ impl UNet {
     ) -> Result<Heads> {
         let h = self.features(x_t, condition, gamma, compute, train)?;
         let prediction = self.prediction(&h, condition)?;
-        let sharp = self.sharp.as_ref().map(|sharp| self.sharp_face(sharp, &h, x_t, condition));
+        let sharp = self.sharp.as_ref().map(|sharp| self.sharp_face(sharp, &h, x_t, condition, &prediction));
         Ok(Heads { prediction, sharp: sharp.transpose()? })
     }
 
@@ -187,13 +187,18 @@ impl UNet {
         features: &Tensor,
         x_t: &Tensor,
         condition: &Tensor,
+        prediction: &Tensor,
     ) -> Result<Tensor> {
         let face = self.whole(&sharp.head, features, condition)?;
         let Some(branch) = &sharp.branch else {
             return Ok(face);
         };
-        let detail = branch.forward(features, [x_t, condition, &face])?;
-        Ok(self.picture(&detail, BRANCH_PATCH)?.f_add(&face)?)
+        // The prediction is a mean, in which the filters of the patches draw nothing of their own.
+        // What the sharp face is trained by is none of its business.
+        let prediction = prediction.f_detach()?;
+        let detail = without_period(&face.f_sub(&prediction)?, self.config.patch)?;
+        let face = prediction.f_add(&detail)?;
+        Ok(branch.forward(features, [x_t, condition, &face])?.f_add(&face)?)
     }
 
     /// What the outputs are made of, `[N, C, H/p, W/p]`.
@@ -253,14 +258,14 @@ impl UNet {
 
     /// What the filters of `head` make of the features, with what a residual network adds it to.
     fn whole(&self, head: &Conv, features: &Tensor, condition: &Tensor) -> Result<Tensor> {
-        let output = self.picture(&head.forward(features)?.f_to_kind(Kind::Float)?, self.config.patch)?;
+        let output = self.picture(&head.forward(features)?.f_to_kind(Kind::Float)?)?;
         Ok(if self.config.residual { output.f_add(condition)? } else { output })
     }
 
     /// The places of each patch, `[N, 3 p², H/p, W/p]` fp32, put where they belong.
-    fn picture(&self, output: &Tensor, patch: i64) -> Result<Tensor> {
+    fn picture(&self, output: &Tensor) -> Result<Tensor> {
         let output = if self.even { &without_pattern(output)? } else { output };
-        Ok(output.f_pixel_shuffle(patch)?)
+        Ok(output.f_pixel_shuffle(self.config.patch)?)
     }
 
     fn check_size(&self, x: &Tensor) -> Result<()> {

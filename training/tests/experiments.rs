@@ -2,13 +2,14 @@
 //! scripts/experiments from end to end, as small as they can be: what they make, the page, going on, and what they refuse.
 
 mod common;
+#[path = "../examples/experiment-data/data.rs"]
+mod experiment_data;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{faces, failed, names, repository, succeeded, test_data, tiny_config, untrained_model};
+use common::{faces, failed, names, repository, succeeded, tiny_config, untrained_model};
 use serde_json::Value;
-use tch::{CModule, Device, Kind, Tensor};
 use training::picture;
 
 /// Faces that are taken, of which a quarter is held apart.
@@ -17,33 +18,12 @@ const FACES: usize = 160;
 /// Windows about the faces of the portraits, as `folder/data/000.png` and on.
 fn data(folder: &Path) -> PathBuf {
     let output = folder.join("data");
-    std::fs::create_dir(&output).unwrap();
-    let photos = [("astronaut.png", 140, 20, 180), ("biden.jpg", 260, 210, 520)];
-    let photos = photos.map(|(name, x, y, side)| (picture::read(&test_data(name)).unwrap(), x, y, side));
-    for index in 0..FACES as u32 {
-        let (photo, x, y, side) = &photos[index as usize % 2];
-        let (right, down) = (index / 2 % 8, index / 16);
-        let cut = image::imageops::crop_imm(photo, x + 2 * right, y + 2 * down, *side, *side).to_image();
-        picture::write(
-            &output.join(format!("{index:03}.png")),
-            &picture::resize_antialiased(&cut, 64, 64).unwrap(),
-        )
-        .unwrap();
-    }
+    experiment_data::faces(&output, FACES, 64).unwrap();
     output
 }
 
-/// A network whose features are the means and the spreads of the colours.
 fn colours(folder: &Path) -> PathBuf {
-    let path = folder.join("colours.pt");
-    let example = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
-    let mut forward = |inputs: &[Tensor]| {
-        let mean = inputs[0].mean_dim([2, 3].as_slice(), false, Kind::Float);
-        let square = inputs[0].square().mean_dim([2, 3].as_slice(), false, Kind::Float);
-        vec![Tensor::cat(&[mean, square], 1)]
-    };
-    CModule::create_by_tracing("Network", "forward", &[example], &mut forward).unwrap().save(&path).unwrap();
-    path
+    experiment_data::colours(folder).unwrap()
 }
 
 /// A script of scripts/experiments on one core of the CPU.

@@ -12,6 +12,7 @@ use tch::{Device, Kind, TchError, Tensor};
 use super::config::{DetailConfig, TrainConfig};
 use super::discriminator::Discriminator;
 use super::eyes::eye_weights;
+use super::local_energy::energy_distance;
 use super::loss_networks::{LossNetworkFiles, LossNetworks};
 use super::trainer::TrainError;
 
@@ -50,6 +51,9 @@ pub struct Terms {
     /// The distance in identity.
     #[serde(default)]
     pub identity: f64,
+    /// The distance in local energy.
+    #[serde(default)]
+    pub energy: f64,
     /// What the discriminator holds against y.
     pub adversarial: f64,
     /// The discriminator's own loss.
@@ -61,6 +65,7 @@ impl std::ops::AddAssign for Terms {
         self.pixel += other.pixel;
         self.perceptual += other.perceptual;
         self.identity += other.identity;
+        self.energy += other.energy;
         self.adversarial += other.adversarial;
         self.discriminator += other.discriminator;
     }
@@ -143,7 +148,7 @@ impl DetailTraining {
     ///
     /// A sample on policy goes the way of [`restore_core::Sampling::MeanDetail`]: x̂ from pure noise at γ_T, then x_t made of x̂.
     /// Another goes the way of Eq. 7. The prediction is held to x by L1 in both, so that it stays the mean; on policy y, the
-    /// sharp face, is held to x by L1, by the perceptual distance, by identity and by the discriminator.
+    /// sharp face, is held to x by L1, by the perceptual distance, by identity, by local energy and by the discriminator.
     pub fn backward(
         &mut self,
         unet: &UNet,
@@ -175,6 +180,11 @@ impl DetailTraining {
             if let Some(distance) = self.networks.estrangement(&y, &x)? {
                 terms.identity = share * f64::try_from(distance.f_detach()?)?;
                 total = total.f_add(&distance.f_mul_scalar(share * self.config.identity)?)?;
+            }
+            if self.config.energy > 0.0 {
+                let distance = energy_distance(&y, &x)?;
+                terms.energy = share * f64::try_from(distance.f_detach()?)?;
+                total = total.f_add(&distance.f_mul_scalar(share * self.config.energy)?)?;
             }
             let [y, x, mean] = [window.of(&y)?, window.of(&x)?, window.of(&mean)?];
             if let Some(distance) =

@@ -9,6 +9,7 @@ mod error;
 mod eyes;
 mod job;
 pub mod loader;
+mod local_energy;
 mod loss_networks;
 pub mod optimiser;
 pub mod parallel;

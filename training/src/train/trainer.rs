@@ -73,6 +73,14 @@ pub enum TrainError {
         /// What libtorch says.
         source: tch::TchError,
     },
+    /// The configuration lets weights learn that there are not.
+    #[error("optimiser.only has {prefix:?}, with which no weight's name begins; they begin with {}", parts.join(", "))]
+    NothingLearns {
+        /// The beginning.
+        prefix: String,
+        /// The first parts of the names that there are.
+        parts: Vec<String>,
+    },
     /// A state whose parts do not fit the network that it says it is of.
     #[error("{} does not hold a whole state of its network", path.display())]
     Incomplete {
@@ -151,7 +159,7 @@ impl Trainer {
             detail: DetailTraining::new(config, &schedule, files.networks, device, compute)?,
             schedule,
             compute,
-            optimiser: AdamW::new(&config.optimiser, variables.variables().into_iter().collect())?,
+            optimiser: AdamW::new(&config.optimiser, learning(&weights, &config.optimiser.only)?)?,
             average: MovingAverage::new(config.run.ema, &weights)?,
             config: config.clone(),
             device,
@@ -379,6 +387,29 @@ impl Trainer {
         self.iterations = state.iterations;
         Ok(())
     }
+}
+
+/// Those of `weights` whose names begin with one of `only`, or all where it is empty; the others have no gradients from now on.
+fn learning(
+    weights: &BTreeMap<String, Tensor>,
+    only: &[String],
+) -> Result<BTreeMap<String, Tensor>, TrainError> {
+    if let Some(prefix) = only.iter().find(|prefix| !weights.keys().any(|name| name.starts_with(*prefix))) {
+        let mut parts: Vec<_> =
+            weights.keys().filter_map(|name| Some(format!("{}.", name.split('.').next()?))).collect();
+        parts.dedup();
+        return Err(TrainError::NothingLearns { prefix: prefix.clone(), parts });
+    }
+    let learns = |name: &str| only.is_empty() || only.iter().any(|prefix| name.starts_with(prefix));
+    let mut learning = BTreeMap::new();
+    for (name, weight) in weights {
+        if learns(name) {
+            learning.insert(name.clone(), weight.shallow_clone());
+        } else {
+            let _ = weight.f_set_requires_grad(false)?;
+        }
+    }
+    Ok(learning)
 }
 
 /// Refuses weights that were made with the model configuration `made_with` and mean something else in `config`.

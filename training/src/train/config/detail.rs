@@ -27,6 +27,9 @@ pub struct DetailConfig {
     /// Weight of how far y has gone from x in identity: the relative distance of their embeddings by the TorchScript network that
     /// `idm train --identity` names. What a model is then measured with should not be this network alone.
     pub identity: f64,
+    /// Weight of how far the local energy of y's gradient is from x's, as the logarithm of their ratio: it says
+    /// how much texture there is at a place, and leaves to the other terms what it looks like.
+    pub energy: f64,
     /// Side in pixels of the window of each sample in which the perceptual and the adversarial term look; it lies elsewhere in
     /// each step, in no phase with the network's patches. A smaller one makes the step cheaper.
     pub window: u32,
@@ -48,6 +51,7 @@ impl Default for DetailConfig {
             eyes: 1.0,
             perceptual: 0.0,
             identity: 0.0,
+            energy: 0.0,
             window: 192,
             zoom: 1.0,
             adversarial: None,
@@ -92,6 +96,7 @@ impl DetailConfig {
         check(eyes, "detail.eyes", self.eyes, "above 0, and 1 where the data are no whole faces")?;
         check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
         check(self.identity >= 0.0, "detail.identity", self.identity, "0 or more")?;
+        check(self.energy >= 0.0, "detail.energy", self.energy, "0 or more")?;
         let side = config.pair_recipe().side();
         let window = (16..=side).contains(&self.window);
         check(window, "detail.window", self.window.into(), "from 16 to the side of a training pair")?;

@@ -123,6 +123,10 @@ pub struct OptimiserConfig {
     pub clip_norm: f64,
     /// Batches whose gradients are averaged for one step: as one batch so many times as large, in the memory of one.
     pub accumulate: usize,
+    /// What learns: the weights whose names begin with one of these, `"branch."` for those of the branch of a detail head. The others
+    /// stay as they are, which makes a step cheaper. Empty: all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 impl Default for OptimiserConfig {
@@ -136,6 +140,7 @@ impl Default for OptimiserConfig {
             weight_decay: 0.0,
             clip_norm: 1.0,
             accumulate: 1,
+            only: Vec::new(),
         }
     }
 }

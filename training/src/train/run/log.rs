@@ -40,7 +40,7 @@ const INTERVAL: u64 = 10;
 const METRICS: [&str; 7] =
     ["iteration", "samples", "loss", "gradient_norm", "learning_rate", "samples_per_second", "waiting_share"];
 /// Further columns for a network with a detail head: the terms of its loss, unweighted, mean since the line before.
-const TERMS: [&str; 5] = ["pixel", "perceptual", "identity", "adversarial", "discriminator"];
+const TERMS: [&str; 6] = ["pixel", "perceptual", "identity", "energy", "adversarial", "discriminator"];
 const LOSS_COLUMN: usize = 2;
 const RATE_COLUMN: usize = 4;
 
@@ -168,11 +168,13 @@ impl RunLog {
             ("train/waiting_share", waiting),
         ];
         if self.has_terms {
-            let Terms { pixel, perceptual, identity, adversarial, discriminator } = self.unlogged.terms;
+            let Terms { pixel, perceptual, identity, energy, adversarial, discriminator } =
+                self.unlogged.terms;
             let sums = [
                 ("train/pixel", pixel),
                 ("train/perceptual", perceptual),
                 ("train/identity", identity),
+                ("train/energy", energy),
                 ("train/adversarial", adversarial),
                 ("train/discriminator", discriminator),
             ];
