@@ -11,10 +11,10 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::config::{DetailConfig, TrainConfig};
 use super::discriminator::Discriminator;
+use super::error::TrainError;
 use super::eyes::eye_weights;
 use super::local_energy::energy_distance;
 use super::loss_networks::{LossNetworkFiles, LossNetworks};
-use super::trainer::TrainError;
 
 /// What the detail head is trained by.
 pub(super) struct DetailTraining {

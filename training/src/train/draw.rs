@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use restore_core::{NoiseSchedule, seeded_noise};
 use tch::{Device, Kind, Tensor};
 
-use super::trainer::TrainError;
+use super::error::TrainError;
 use crate::jobs::in_parallel;
 
 /// The draws of the samples of one step. Every sample of the run has generators of its own, known by its number: a resumed run

@@ -9,7 +9,7 @@ use restore_core::DeviceChoice;
 use tch::Tensor;
 
 use super::config::{TrainConfig, differences};
-use super::error::RunError;
+use super::error::{RunError, TrainError};
 use super::loader::{Loader, LoaderOptions};
 use super::loss_networks::LossNetworkFiles;
 use super::parallel::Group;
@@ -19,7 +19,7 @@ use super::run::generated::Generated;
 use super::run::log::RunLog;
 use super::run::samples::Samples;
 use super::state::LossSum;
-use super::trainer::{Progress, StartFiles, TrainError, Trainer};
+use super::trainer::{Progress, StartFiles, Trainer};
 use crate::data::dataset::FaceDataset;
 use crate::jobs::interrupt::{self, Outcome};
 

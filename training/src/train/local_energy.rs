@@ -3,7 +3,8 @@
 
 use tch::{Kind, TchError, Tensor};
 
-/// Planes that are looked at, each half as large as the one before: waves from 2 pixels to some 16.
+/// Planes that are looked at, each half as large as the one before, where they are whole patches and hold a square of those: waves from
+/// 2 pixels to some 16.
 const PLANES: usize = 3;
 
 /// Side in pixels of a plane of the squares over which energy is taken.
@@ -32,6 +33,10 @@ pub(super) fn energy_distance(y: &Tensor, x: &Tensor) -> Result<Tensor, TchError
     for plane in 0..PLANES {
         if plane > 0 {
             (y, x) = (halved(&y)?, halved(&x)?);
+        }
+        let (_, _, height, width) = y.size4()?;
+        if height.min(width) < PATCH * PATCHES || height % PATCH != 0 || width % PATCH != 0 {
+            break;
         }
         for dimension in [2, 3] {
             let (of_y, of_x) = (squares(&y, dimension)?, squares(&x, dimension)?);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tch::{CModule, Device, Kind, TchError, Tensor};
 
 use super::config::DetailConfig;
-use super::trainer::TrainError;
+use super::error::TrainError;
 
 /// The files of the networks of `[detail]`'s terms; none is needed where the term has no weight.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -18,6 +18,6 @@ pub mod state;
 pub mod trainer;
 
 pub use detail::Terms;
-pub use error::RunError;
+pub use error::{RunError, TrainError};
 pub use job::TrainJob;
 pub use loss_networks::LossNetworkFiles;

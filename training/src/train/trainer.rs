@@ -2,92 +2,19 @@
 //! One training run: draws γ and ε, takes the loss of Eq. 6 or 7, steps the optimiser and the moving average.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use restore_core::{Checkpoint, Condition, DeviceChoice, NoiseSchedule, Prediction, RestoreError, UNet};
+use restore_core::{Checkpoint, Condition, DeviceChoice, NoiseSchedule, Prediction, UNet};
 use tch::{Device, Kind, Tensor, nn};
 
 use super::config::{Difference, Loss, TrainConfig, differences};
 use super::detail::{DetailTraining, Faces, Terms};
 use super::draw::{Draw, Source};
+use super::error::TrainError;
 use super::loss_networks::LossNetworkFiles;
 use super::optimiser::{AdamW, MovingAverage};
-use super::parallel::{Group, GroupError, Share};
+use super::parallel::{Group, Share};
 use super::state::{LossSum, RunState};
-
-/// A run that cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// From the model or its files.
-    #[error(transparent)]
-    Restore(#[from] RestoreError),
-    /// From libtorch.
-    #[error("libtorch: {0}")]
-    Torch(#[from] tch::TchError),
-    /// From the other processes of the run.
-    #[error(transparent)]
-    Group(#[from] GroupError),
-    /// The configuration cannot be written into the state.
-    #[error("the configuration cannot be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
-    /// The loss is no number any more.
-    #[error(
-        "the run has diverged: the loss of iteration {iteration} is {loss}, the gradient's norm {norm}. Go on from the last \
-         checkpoint (--resume) with a lower optimiser.learning_rate"
-    )]
-    Diverged {
-        /// Iteration, counted from 0.
-        iteration: u64,
-        /// The loss.
-        loss: f64,
-        /// The gradient's norm; NaN without a finite loss.
-        norm: f64,
-        /// γ of each face of the batch.
-        gammas: Vec<f32>,
-    },
-    /// Weights to go on from are of another network.
-    #[error(
-        "{} is of another network: {difference}. Use its value in the configuration, or start from fresh weights with \
-         another --output", path.display()
-    )]
-    OtherNetwork {
-        /// The model or state file.
-        path: PathBuf,
-        /// The first key that differs in a way that matters.
-        difference: Box<Difference>,
-    },
-    /// A term of the loss without its network.
-    #[error(
-        "the configuration has detail.{term}, a term that needs a network: name its TorchScript file with --{term} FILE (idm train \
-         --help says what it takes), or set detail.{term} = 0"
-    )]
-    NoLossNetwork {
-        /// The term, as the configuration and the option call it.
-        term: &'static str,
-    },
-    /// A term's network cannot be used.
-    #[error("{} is no TorchScript network that can be trained with: {source}", path.display())]
-    LossNetwork {
-        /// The file.
-        path: PathBuf,
-        /// What libtorch says.
-        source: tch::TchError,
-    },
-    /// The configuration lets weights learn that there are not.
-    #[error("optimiser.only has {prefix:?}, with which no weight's name begins; they begin with {}", parts.join(", "))]
-    NothingLearns {
-        /// The beginning.
-        prefix: String,
-        /// The first parts of the names that there are.
-        parts: Vec<String>,
-    },
-    /// A state whose parts do not fit the network that it says it is of.
-    #[error("{} does not hold a whole state of its network", path.display())]
-    Incomplete {
-        /// The state file.
-        path: PathBuf,
-    },
-}
 
 /// What one iteration did.
 #[derive(Debug, Clone, Copy)]
@@ -364,9 +291,15 @@ impl Trainer {
     /// Goes on from a state; `path` is for messages.
     ///
     /// # Errors
-    /// [`TrainError::OtherNetwork`] when it is of another network, [`TrainError::Incomplete`] when parts are missing.
+    /// [`TrainError::OtherNetwork`] when it is of another network, [`TrainError::OtherWeightsLearn`] when others learnt,
+    /// [`TrainError::Incomplete`] when parts are missing.
     pub fn resume(&mut self, state: &RunState, path: &Path) -> Result<(), TrainError> {
         check_network(path, &state.config["model"], &self.config)?;
+        let then = &state.config["optimiser"]["only"];
+        let then = if then.is_null() { &serde_json::json!([]) } else { then };
+        if *then != serde_json::to_value(&self.config.optimiser.only)? {
+            return Err(TrainError::OtherWeightsLearn { path: path.to_owned(), then: then.to_string() });
+        }
         let incomplete = || TrainError::Incomplete { path: path.to_owned() };
         let weights = Checkpoint { config: self.config.model.clone(), weights: state.part("weights") };
         weights.copy_to(path, &self.variables)?;

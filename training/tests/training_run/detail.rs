@@ -69,6 +69,8 @@ fn what_is_missing_or_does_not_fit_is_named() {
     failed(&train(&without_head, &[]), &["model.unet.detail_head", "[detail]"]);
     let without_table = tiny_config(folder.path(), "c.toml", &DETAIL_HEAD);
     failed(&train(&without_table, &[]), &["model.unet.detail_head", "[detail]"]);
+    let nobody = config(folder.path(), "", &[("warmup = 10", "warmup = 10\nonly = [\"brunch.\"]")]);
+    failed(&train(&nobody, &[]), &["\"brunch.\"", "encoder.", "sharp."]);
     let wide = config(folder.path(), "share = 1.5", &[]);
     failed(&train(&wide, &[]), &["detail.share is 1.5"]);
 }
@@ -139,4 +141,37 @@ fn identity_is_learned_from_and_logged() {
         last(&run, "identity")
     });
     assert!(held > 0.0 && held < free, "{held} {free}");
+}
+
+/// A branch that is added to a model learns alone: the rest of the weights stay to the last bit, and texture comes nearer to the truth's
+/// than without the term.
+#[test]
+fn a_branch_alone_learns_how_much_texture_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = faces(folder.path());
+    let first = folder.path().join("first");
+    let short = [("iterations = 120", "iterations = 10")];
+    succeeded(&train(&config(folder.path(), "", &short), &data, &first, &[]));
+    let first = first.join("model.safetensors");
+
+    let branch = [
+        ("detail_head = true", "detail_head = true\ndetail_width = 8"),
+        ("warmup = 10", "warmup = 10\nonly = [\"branch.\"]"),
+    ];
+    let [held, free] = [1.0, 1e-6].map(|weight| {
+        let table = format!("share = 1.0\npixel = 0.0\nenergy = {weight:e}");
+        let config = config(folder.path(), &table, &branch);
+        let run = folder.path().join(format!("run-{weight:e}"));
+        succeeded(&train(&config, &data, &run, &[&"--init", &first]));
+        run
+    });
+    let (held_energy, free_energy) = (last(&held, "energy"), last(&free, "energy"));
+    assert!(held_energy > 0.0 && held_energy < 0.9 * free_energy, "{held_energy} {free_energy}");
+
+    let before = Checkpoint::open(&first).unwrap().weights;
+    let after = Checkpoint::open(&held.join("model.safetensors")).unwrap().weights;
+    let (branch, rest): (Vec<_>, Vec<_>) = after.iter().partition(|(name, _)| name.starts_with("branch."));
+    assert!(rest.len() == before.len() && rest.iter().all(|(name, weight)| weight.equal(&before[*name])));
+    let output = branch.iter().find(|(name, _)| *name == "branch.output.weight").unwrap().1;
+    assert!(output.abs().max().double_value(&[]) > 1e-3, "the branch has learnt nothing");
 }

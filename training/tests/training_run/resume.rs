@@ -287,4 +287,6 @@ fn what_changed_since_a_run_stopped_is_said_or_refused() {
         &output,
         &["state.safetensors is of another network", "unet.base_channels is 16 there and 32 here"],
     );
+    let output = changed("only.toml", ("warmup = 10", "warmup = 10\nonly = [\"decoder.\"]"));
+    failed(&output, &["state.safetensors", "other weights learnt", "optimiser.only was []"]);
 }

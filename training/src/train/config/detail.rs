@@ -96,8 +96,14 @@ impl DetailConfig {
         check(eyes, "detail.eyes", self.eyes, "above 0, and 1 where the data are no whole faces")?;
         check(self.perceptual >= 0.0, "detail.perceptual", self.perceptual, "0 or more")?;
         check(self.identity >= 0.0, "detail.identity", self.identity, "0 or more")?;
-        check(self.energy >= 0.0, "detail.energy", self.energy, "0 or more")?;
         let side = config.pair_recipe().side();
+        let energy = self.energy == 0.0 || (self.energy > 0.0 && side >= 32 && side.is_multiple_of(4));
+        check(
+            energy,
+            "detail.energy",
+            self.energy,
+            "0 or more, and 0 for pairs of less than 32 pixels or no multiple of 4",
+        )?;
         let window = (16..=side).contains(&self.window);
         check(window, "detail.window", self.window.into(), "from 16 to the side of a training pair")?;
         check((1.0..=4.0).contains(&self.zoom), "detail.zoom", self.zoom, "from 1 to 4")?;

@@ -11,8 +11,9 @@ use tch::Kind;
 
 use crate::jobs::files::{self, FilesError};
 use crate::picture::{PictureError, prepare_output_folder};
+use crate::train::error::TrainError;
 use crate::train::state::{LossSum, RunState, StateError};
-use crate::train::trainer::{TrainError, Trainer};
+use crate::train::trainer::Trainer;
 
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
