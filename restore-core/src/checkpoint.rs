@@ -82,7 +82,7 @@ impl Checkpoint {
 
     /// This model with a detail head where it has none, to be trained: one that gives what the prediction's head gives, by filters of
     /// its own; and with a `width` above 0 with a branch ([`UNetConfig::detail_width`](crate::UNetConfig::detail_width)) where it has
-    /// none, whose fresh weights add nothing and follow from libtorch's seed.
+    /// none, whose fresh weights add nothing and follow from libtorch's seed (what a trained head draws is dulled by it all the same).
     ///
     /// # Errors
     /// [`RestoreError::Torch`].

@@ -157,8 +157,8 @@ pub struct UNetConfig {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub detail_head: bool,
     /// Channels of a branch that adds light to the sharp face at half the picture's size, for a network with patches of an even side; of
-    /// what the filters of the sharp face add to the prediction, lines of the patches' period are then left out. 0 is none, and the sharp
-    /// face is what those filters give.
+    /// what the filters of the sharp face add to the prediction, waves of the patches' period are then taken out, and those up to twice as
+    /// long weakened, for the branch to draw. 0 is none, and the sharp face is what those filters give.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub detail_width: i64,
     /// A network at half the size that corrects x_d before this one sees it, trained together with it: it finds the face's

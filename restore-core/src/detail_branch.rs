@@ -6,6 +6,7 @@ use tch::{Kind, Tensor, nn};
 use crate::RestoreError;
 use crate::config::{OUTPUT_CHANNELS, UNetConfig};
 use crate::layers::{Conv, Start, channels_last, silu};
+use crate::neighbours::without_period;
 
 type Result<T> = std::result::Result<T, RestoreError>;
 
@@ -86,49 +87,5 @@ impl DetailBranch {
         let blocks = self.blocks.iter().map(|(first, second)| first.flops(grid) + second.flops(grid));
         let blocks: i64 = blocks.sum();
         self.lift.flops(grid / self.enlargement) + self.stem.flops(grid) + blocks + self.output.flops(grid)
-    }
-}
-
-/// `picture`, `[N, C, H, W]`, without waves of `period` pixels, an even number, and their harmonics: whatever each place of a patch of
-/// that side has of its own, as lines or a checkerboard for texture, is such waves. It is the mean of `period` neighbours and then of two,
-/// across and down, (1, 2, 1)/4 for 2 and (1, 2, 2, 2, 1)/8 for 4; of a wave twice as long it lets half through, or 0.6.
-pub(crate) fn without_period(picture: &Tensor, period: i64) -> Result<Tensor> {
-    let means = |picture: &Tensor, side, padding| {
-        picture.f_avg_pool2d([side; 2], [1, 1], [padding; 2], false, false, None)
-    };
-    Ok(means(&means(picture, period, period / 2)?, 2, 0)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use tch::Device;
-
-    use super::*;
-
-    #[test]
-    fn no_wave_of_the_period_is_left_and_what_is_even_stays() {
-        for period in [2, 4] {
-            let places = Tensor::randn([1, period * period, 1, 1], (Kind::Float, Device::Cpu));
-            let pattern = places.expand([1, period * period, 8, 8], false).contiguous().pixel_shuffle(period);
-            let left = without_period(&pattern, period).unwrap();
-            assert_eq!(left.size(), pattern.size());
-            // Near an edge there are fewer pixels to take the mean of.
-            let (edge, size) = (period / 2, 8 * period);
-            let inside = left.narrow(2, edge, size - period).narrow(3, edge, size - period);
-            let mean = places.mean(Kind::Float).double_value(&[]);
-            assert!((inside - mean).abs().max().double_value(&[]) < 1e-5);
-            let even = Tensor::full([1, 3, 12, 12], 0.25, (Kind::Float, Device::Cpu));
-            assert!((without_period(&even, period).unwrap() - 0.25).abs().max().double_value(&[]) < 1e-6);
-        }
-    }
-
-    /// A wave of eight pixels behind (1, 2, 2, 2, 1)/8: (2 + 4 cos 45° + 2 cos 90°)/8.
-    #[test]
-    fn a_longer_wave_is_weakened_as_the_filter_says() {
-        let wave = (Tensor::arange(32, (Kind::Float, Device::Cpu)) * std::f64::consts::FRAC_PI_4).cos();
-        let left = without_period(&wave.expand([1, 1, 32, 32], false).contiguous(), 4).unwrap();
-        let expected = wave * ((2.0 + 4.0 * std::f64::consts::FRAC_1_SQRT_2) / 8.0);
-        let error = left.select(2, 16).view([32]).narrow(0, 2, 28) - expected.narrow(0, 2, 28);
-        assert!(error.abs().max().double_value(&[]) < 1e-6);
     }
 }

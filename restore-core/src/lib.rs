@@ -18,6 +18,7 @@ mod error;
 mod generator;
 mod layers;
 mod level;
+mod neighbours;
 mod neutral;
 mod noise;
 mod quantised;

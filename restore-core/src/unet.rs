@@ -5,9 +5,10 @@
 use tch::{Kind, Tensor, nn};
 
 use crate::config::OUTPUT_CHANNELS;
-use crate::detail_branch::{DetailBranch, without_period};
+use crate::detail_branch::DetailBranch;
 use crate::layers::{Attention, ClassEmbedding, Conv, NoiseEmbedding, Norm, ResBlock, Start, channels_last};
 use crate::level::{Level, build_decoder, build_encoder, run};
+use crate::neighbours::{mean_around, without_period};
 use crate::{Condition, Design, RestoreError, UNetConfig};
 
 type Result<T> = std::result::Result<T, RestoreError>;
@@ -366,7 +367,7 @@ fn without_pattern(output: &Tensor) -> Result<Tensor> {
     let places = output.f_view([count, OUTPUT_CHANNELS, channels / OUTPUT_CHANNELS, height, width])?;
     let pattern = places.f_sub(&places.f_mean_dim([2_i64].as_slice(), true, Kind::Float)?)?;
     let pattern = pattern.f_view([count, channels, height, width])?;
-    let pattern = pattern.f_avg_pool2d([PATTERN; 2], [1, 1], [PATTERN / 2; 2], false, false, None)?;
+    let pattern = mean_around(&pattern, PATTERN)?;
     Ok(output.f_sub(&pattern)?)
 }
 

@@ -188,12 +188,45 @@ fn a_branch_adds_to_the_sharp_face_and_leaves_the_mean_alone() {
         UNet::new(&variables.root(), &model.config.unet).unwrap().flops(32)
     };
     let plain = small_model().with_coarse(small_model()).with_detail_head(0).unwrap();
-    // On the grid of 16: lift 16→8, stem 36→8, four of 8→8, output 8→12, two operations a weight and place.
-    let weights = 16 * 8 + 9 * (36 * 8 + 4 * 8 * 8 + 8 * 12);
+    // On the grid of 16: lift 16→8, stem 36→8, four of 8→8, output 8→4, two operations a weight and place.
+    let weights = 16 * 8 + 9 * (36 * 8 + 4 * 8 * 8 + 8 * 4);
     assert_eq!(operations(&model) - operations(&plain), 2 * weights * 16 * 16);
 
     let refused = |unet: UNetConfig| unet.validate().unwrap_err().to_string();
     let unet = &model.config.unet;
     assert!(refused(UNetConfig { detail_head: false, ..unet.clone() }).contains("unet.detail_width is 8"));
     assert!(refused(UNetConfig { patch: 1, ..unet.clone() }).contains("an even unet.patch"));
+}
+
+/// With a branch that draws nothing yet, what the filters of the sharp face add to the mean is behind (1, 2, 1)/4 across and down, for
+/// patches of two pixels; here by a convolution.
+#[test]
+fn beside_a_branch_the_detail_of_the_patches_has_nothing_of_their_period() {
+    let headed = || {
+        let mut model = small_model().with_coarse(small_model()).with_detail_head(0).unwrap();
+        let sharp = model.weights.get_mut("sharp.weight").unwrap();
+        *sharp = wave(&sharp.size(), 0.9, 0.4) * 0.1;
+        model
+    };
+    let branched = headed().with_detail_head(8).unwrap();
+    let heads = |model: &Checkpoint| {
+        let variables = nn::VarStore::new(Device::Cpu);
+        let unet = UNet::new(&variables.root(), &model.config.unet).unwrap();
+        model.copy_to(Path::new("heads"), &variables).unwrap();
+        let gamma = Tensor::from_slice(&[GAMMA as f32; 2]);
+        let heads = unet.heads(&faces(), &faces(), &gamma, Kind::Float, false).unwrap();
+        (heads.prediction.detach(), heads.sharp.unwrap().detach())
+    };
+    let (mean, whole) = heads(&headed());
+    let (same_mean, left) = heads(&branched);
+    assert!(mean.equal(&same_mean));
+    let detail = whole - &mean;
+    assert!(detail.abs().max().double_value(&[]) > 1e-2, "there is detail");
+    let row = Tensor::from_slice(&[0.25_f32, 0.5, 0.25]);
+    let kernel = row.outer(&row).expand([3, 1, 3, 3], false).contiguous();
+    let none: Option<Tensor> = None;
+    let expected = detail.conv2d(&kernel, none, [1, 1], [0, 0], [1, 1], 3);
+    let side = expected.size()[2];
+    let found = (left - mean).narrow(2, 1, side).narrow(3, 1, side);
+    assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
 }

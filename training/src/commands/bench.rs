@@ -83,6 +83,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     if args.precision != Precision::Auto {
         config.run.precision = args.precision;
     }
+    // The work that is counted is that of a training of all weights.
+    config.optimiser.only.clear();
     config.validate()?;
     training::run(args, &config)
 }

@@ -10,7 +10,7 @@ const PLANES: usize = 3;
 /// Side in pixels of a plane of the squares over which energy is taken.
 const SIDE: i64 = 8;
 
-/// Side in pixels of a plane of the patches in which places are told apart: those of the networks.
+/// Side in pixels of a plane of the patches in which places are told apart: in the first plane those of the networks.
 const PATCH: i64 = 4;
 
 /// Side in patches of the squares over which the energy of a place is taken.
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn it_is_the_logarithm_of_the_ratio_of_energies() {
         let energy = |height: f64| (4.0 * height * height + FLOOR).ln();
-        // Of two directions and three planes one has energy. The last column has no neighbour; its two squares of 63 know.
+        // Of two directions and three planes one has energy. The last column has no neighbour, which its squares know.
         let expected = (energy(0.1) - energy(0.05)).abs() / (2 * PLANES) as f64;
         let found = distance(&stripes(0.1), &stripes(0.05));
         assert!((found - expected).abs() < 0.02 * expected, "{found} {expected}");
@@ -103,7 +103,7 @@ mod tests {
         assert!(distance(&(stripes(0.1).neg() + 0.3), &stripes(0.1)) < 1e-5);
     }
 
-    /// The same energy in every square of 8×8 pixels: at one place of each patch, or at all.
+    /// Blocks of a patch each, and the same a little to the side: as much energy in all, at another place of the patches.
     #[test]
     fn it_sees_energy_that_keeps_to_places() {
         let noise = Tensor::randn([1, 3, 256, 256], (Kind::Float, Device::Cpu)) * 0.05;

@@ -295,10 +295,11 @@ impl Trainer {
     /// [`TrainError::Incomplete`] when parts are missing.
     pub fn resume(&mut self, state: &RunState, path: &Path) -> Result<(), TrainError> {
         check_network(path, &state.config["model"], &self.config)?;
-        let then = &state.config["optimiser"]["only"];
-        let then = if then.is_null() { &serde_json::json!([]) } else { then };
-        if *then != serde_json::to_value(&self.config.optimiser.only)? {
-            return Err(TrainError::OtherWeightsLearn { path: path.to_owned(), then: then.to_string() });
+        let moments = state.part("optimiser");
+        if !moments.keys().eq(self.optimiser.moments().keys()) {
+            let then = state.config["optimiser"]["only"].as_array().cloned().unwrap_or_default();
+            let then = serde_json::Value::Array(then).to_string();
+            return Err(TrainError::OtherWeightsLearn { path: path.to_owned(), then });
         }
         let incomplete = || TrainError::Incomplete { path: path.to_owned() };
         let weights = Checkpoint { config: self.config.model.clone(), weights: state.part("weights") };
@@ -313,7 +314,7 @@ impl Trainer {
             .map(|(name, average)| Ok((name.clone(), average.f_to_device(self.device)?)))
             .collect::<Result<_, TrainError>>()?;
         self.average = MovingAverage::new(self.config.run.ema, &averages)?;
-        self.optimiser.restore(&state.part("optimiser"), state.iterations).map_err(|_| incomplete())?;
+        self.optimiser.restore(&moments, state.iterations).map_err(|_| incomplete())?;
         if let Some(detail) = &mut self.detail {
             detail.restore(&state.part("discriminator"), state.iterations).map_err(|_| incomplete())?;
         }

@@ -23,7 +23,8 @@ pub struct MetricsTable {
 
 impl MetricsTable {
     /// Opens the table of these columns for more lines, after cutting off those beyond `iterations` and a last line that a
-    /// kill or a full disk left incomplete. A table of other columns, or none, becomes an empty one.
+    /// kill or a full disk left incomplete. A table of other columns, as an earlier version wrote it, goes on in an empty one; itself it is
+    /// kept beside it as NAME.before.csv.
     ///
     /// # Errors
     /// [`TableError`].
@@ -36,6 +37,9 @@ impl MetricsTable {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(failed("read")(error)),
         };
+        if before.contains('\n') && !before.starts_with(&header) {
+            std::fs::rename(path, path.with_extension("before.csv")).map_err(failed("set aside"))?;
+        }
         let lines = before.strip_prefix(header.as_str()).unwrap_or_default();
         let kept = lines
             .split_inclusive('\n')
@@ -109,6 +113,11 @@ mod tests {
         std::fs::write(&path, "iteration,loss\n10,0.10\n20,0.").unwrap();
         open(u64::MAX);
         assert_eq!(text(), "iteration,loss\n10,0.10\n");
+        let older = "iteration,loss,rate\n10,0.10,2.0\n";
+        std::fs::write(&path, older).unwrap();
+        open(u64::MAX);
+        assert_eq!(text(), "iteration,loss\n");
+        assert_eq!(std::fs::read_to_string(folder.path().join("t.before.csv")).unwrap(), older);
         std::fs::write(&path, "iterat").unwrap();
         open(u64::MAX);
         assert_eq!(text(), "iteration,loss\n");
